@@ -1,0 +1,26 @@
+# Everything the project links against. `make setup` installs the Debian 12 packages.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(Torch REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(SOXR REQUIRED IMPORTED_TARGET soxr)
+if(DERI_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+# libtorch as a target of our own: its warnings are not ours, and its flags reach only who links it.
+add_library(deri_torch INTERFACE)
+target_link_libraries(deri_torch INTERFACE ${TORCH_LIBRARIES})
+target_include_directories(deri_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+separate_arguments(DERI_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+target_compile_options(deri_torch INTERFACE ${DERI_TORCH_FLAGS})

@@ -1,0 +1,91 @@
+#pragma once
+// Files that appear whole or not at all, and files read without trusting them.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace deri {
+
+// The whole file. Throws Error if it cannot be read or is larger than `max_bytes`.
+std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
+
+// A file written under a temporary name beside `path` and renamed to it by commit(); without commit() nothing is
+// left. Throws Error (naming `path` and the system's reason) when the directory is missing or the disk is full.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Overwrites bytes already written, at `offset` from the start (for headers known only at the end).
+  void overwrite(std::uint64_t offset, std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  void flush();
+
+  std::filesystem::path path_, temporary_;
+  int fd_ = -1;
+  std::string buffer_;
+};
+
+// write + commit in one call.
+void write_file_atomic(const std::filesystem::path& path, std::string_view text);
+
+// A folder filled under `<path>.partial` and renamed to `path` by commit(); without commit() nothing is left.
+// Throws Error if `path` exists and `replace` is false. With `replace` the old folder goes when the new one is whole.
+class StagedDirectory {
+ public:
+  explicit StagedDirectory(std::filesystem::path path, bool replace = false);
+  ~StagedDirectory();
+  StagedDirectory(const StagedDirectory&) = delete;
+  StagedDirectory& operator=(const StagedDirectory&) = delete;
+
+  // Where to write until commit().
+  const std::filesystem::path& path() const { return staging_; }
+  void commit();
+
+ private:
+  std::filesystem::path final_, staging_;
+  bool replace_, committed_ = false;
+};
+
+// A read-only memory map of a whole file. Throws Error if it cannot be opened. An empty file maps to no bytes.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// A fresh folder under the system's temporary folder, removed with all it holds at the end of its life.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Creates `path` and its parents. Throws Error.
+void make_directories(const std::filesystem::path& path);
+
+}  // namespace deri
