@@ -1,0 +1,55 @@
+#pragma once
+// WFDB records (PhysioNet's format: a text header NAME.hea and binary signal files): the format of
+// PTB-XL, MIMIC-IV-ECG and the PhysioNet challenges. Described in the WFDB Applications Guide,
+// header(5) and signal(5).
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "deri/ecg/recording.hpp"
+
+namespace deri {
+
+struct WfdbOptions {
+  bool verify_checksums = true;  // refuse a signal whose 16-bit sum is not the one its header gives
+};
+
+// Reads a record; `header` is the path of NAME.hea, the suffix may be left out. Signal formats 16
+// and 212, one or several signal files, byte offsets, gain, baseline and units (volts in any of V,
+// mV, uV, nV; mV come out). A sample that marks itself invalid (-32768 in format 16, -2048 in
+// format 212) becomes NaN. A signal without a description is named "signal N", from 1. Age and sex
+// are taken from comments such as "Age: 63" and "Sex: F".
+//
+// Throws Error, naming the file, for a header that is malformed or promises more than the signal
+// file holds (nothing is allocated before that is known), a signal file that is missing or lies
+// outside the header's folder, a wrong checksum, units that are not volts, and what is not read
+// yet: other formats, several samples per frame, skew, several segments.
+Recording read_wfdb(const std::filesystem::path& header, const WfdbOptions& options = {});
+
+// What a record on disk holds: integers, and how they become mV.
+struct WfdbSignals {
+  double rate = 0;                 // Hz
+  std::vector<std::string> leads;  // their names
+  std::size_t length = 0;          // samples per lead
+  // Row-major [leads, length]; mV = (sample - baseline) / gain; -32768 marks a missing sample.
+  std::vector<std::int16_t> samples;
+  double gain = 1000;                 // steps per mV
+  int baseline = 0;                   // the sample value of 0 mV
+  std::vector<std::string> comments;  // a line each, without '#'
+};
+
+// Integers at 1000 steps per mV: rounded, clipped to -32767 .. 32767, NaN as -32768. Age and sex
+// become comments unless the recording's comments give them already. Throws Error when the leads
+// differ in length.
+WfdbSignals to_wfdb_signals(const Recording& recording);
+
+// Writes folder/NAME.dat (format 16, leads interleaved) and then folder/NAME.hea; each appears
+// whole or not at all. `folder` must exist. Throws Error for a name WFDB does not allow (letters,
+// digits, '_' and '-' only) and for what the system refuses.
+void write_wfdb(const std::filesystem::path& folder, const std::string& name, const WfdbSignals& signals);
+void write_wfdb(const std::filesystem::path& folder, const std::string& name, const Recording& recording);
+
+}  // namespace deri

@@ -1,0 +1,274 @@
+#include "deri/ecg/wfdb_header.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "deri/base/error.hpp"
+#include "deri/ecg/leads.hpp"
+
+namespace deri {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+// Takes the next word off the front of `line`; "" at its end.
+std::string_view take_word(std::string_view& line) {
+  line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(kBlanks));
+  line.remove_prefix(word.size());
+  return word;
+}
+
+// Takes a number off the front of `text`; nothing if there is none, or it is not finite.
+template <typename T>
+std::optional<T> take_number(std::string_view& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>)
+    if (!std::isfinite(value)) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+bool take_char(std::string_view& text, char expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+}
+
+// Control characters would upset a terminal and break a message into lines.
+std::string printable(std::string_view text) {
+  std::string result(text);
+  std::replace_if(result.begin(), result.end(), is_control, '?');
+  return result;
+}
+
+// A word of the file inside a message.
+std::string shown(std::string_view word) {
+  return printable(word.substr(0, 60));
+}
+
+// mV per unit of voltage, or nothing for any other unit. The micro sign comes as U+00B5, as Greek
+// mu, or in Latin-1.
+std::optional<double> millivolts_per(std::string_view unit) {
+  constexpr std::array<std::pair<std::string_view, double>, 8> kUnits{{{"V", 1e3},
+                                                                       {"mV", 1},
+                                                                       {"mv", 1},
+                                                                       {"uV", 1e-3},
+                                                                       {"\xC2\xB5V", 1e-3},
+                                                                       {"\xCE\xBCV", 1e-3},
+                                                                       {"\xB5V", 1e-3},
+                                                                       {"nV", 1e-6}}};
+  for (const auto& [name, factor] : kUnits)
+    if (unit == name) return factor;
+  return std::nullopt;
+}
+
+class HeaderParser {
+ public:
+  HeaderParser(std::string_view text, std::string source) : text_(text), source_(std::move(source)) {}
+
+  WfdbHeader parse() {
+    std::string_view line;
+    if (!next_line(line)) fail("{}: no WFDB header, the file is empty", source_);
+    const std::uint64_t signals = parse_record_line(line);
+    for (std::uint64_t i = 0; i < signals; ++i) {
+      if (!next_line(line)) fail("{}: promises {} signals and describes {}", source_, signals, i);
+      header_.signals.push_back(parse_signal_line(line));
+    }
+    while (next_line(line)) {
+      // Only comments may follow, and next_line() keeps them; WFDB's tools ignore the rest too.
+    }
+    return std::move(header_);
+  }
+
+ private:
+  template <typename... Args>
+  [[noreturn]] void fail_here(fmt::format_string<Args...> format, Args&&... args) const {
+    fail("{}: line {}: {}", source_, line_number_, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  // The next line that says something; comments are put aside on the way.
+  bool next_line(std::string_view& line) {
+    while (!text_.empty()) {
+      const std::size_t end = std::min(text_.find('\n'), text_.size());
+      line = trimmed(text_.substr(0, end));
+      text_.remove_prefix(std::min(end + 1, text_.size()));
+      ++line_number_;
+      if (line.starts_with('#'))
+        header_.comments.emplace_back(trimmed(line.substr(1)));
+      else if (!line.empty())
+        return true;
+    }
+    return false;
+  }
+
+  template <typename T>
+  T whole_number(std::string_view word, const char* what) const {
+    std::string_view rest = word;
+    const std::optional<T> value = take_number<T>(rest);
+    if (!value || !rest.empty()) fail_here("'{}' is not {}", shown(word), what);
+    return *value;
+  }
+
+  // NAME SIGNALS [RATE[/COUNTER[(BASE)]] [SAMPLES [TIME [DATE]]]]; returns SIGNALS.
+  std::uint64_t parse_record_line(std::string_view line) {
+    const std::string_view name = take_word(line);
+    if (name.find('/') != std::string_view::npos) fail("{}: records of several segments are not read yet", source_);
+    const auto signals = whole_number<std::uint64_t>(take_word(line), "a number of signals");
+    if (signals == 0) fail("{}: the record has no signals", source_);
+    const std::string_view rate = take_word(line);
+    if (!rate.empty()) header_.rate = parse_rate(rate);
+    const std::string_view length = take_word(line);
+    if (!length.empty()) {
+      const auto samples = whole_number<std::uint64_t>(length, "a number of samples");
+      if (samples > 0) header_.length = samples;
+    }
+    return signals;
+  }
+
+  double parse_rate(std::string_view word) const {
+    std::string_view rest = word;
+    const std::optional<double> rate = take_number<double>(rest);
+    if (!rate || *rate <= 0 || (!rest.empty() && rest.front() != '/'))
+      fail_here("'{}' is not a sampling rate", shown(word));
+    return *rate;
+  }
+
+  // FILE FORMAT[xN][:SKEW][+OFFSET] and then, each only if the ones before are there:
+  // GAIN[(BASELINE)][/UNIT] RESOLUTION ZERO INITIAL CHECKSUM BLOCK NAME
+  WfdbSignalSpec parse_signal_line(std::string_view line) const {
+    WfdbSignalSpec signal;
+    signal.file = parse_file_name(take_word(line));
+    parse_format(take_word(line), signal);
+    const std::optional<std::int64_t> baseline = parse_gain(take_word(line), signal);
+    take_word(line);  // the resolution in bits says nothing that is needed
+    const std::string_view zero = take_word(line);
+    signal.baseline = baseline.value_or(zero.empty() ? 0 : whole_number<std::int32_t>(zero, "an ADC zero"));
+    take_word(line);  // the initial value: the first sample again
+    const std::string_view checksum = take_word(line);
+    if (!checksum.empty()) signal.checksum = whole_number<std::int32_t>(checksum, "a checksum");
+    take_word(line);  // the block size of tape drives
+    signal.name = canonical_lead(printable(line));
+    if (signal.name.empty()) signal.name = fmt::format("signal {}", header_.signals.size() + 1);
+    return signal;
+  }
+
+  // Signal files lie beside the header; a name that leads elsewhere is not followed.
+  std::string parse_file_name(std::string_view word) const {
+    const bool leads_away = word.find_first_of("/\\") != std::string_view::npos || word == ".." || word == ".";
+    const bool unprintable = std::any_of(word.begin(), word.end(), is_control);
+    if (word.empty() || leads_away || unprintable)
+      fail_here("'{}' is not the name of a file in the header's folder", shown(word));
+    return std::string(word);
+  }
+
+  void parse_format(std::string_view word, WfdbSignalSpec& signal) const {
+    std::string_view rest = word;
+    const std::optional<int> code = take_number<int>(rest);
+    if (!code) fail_here("'{}' is not a signal format", shown(word));
+    signal.format = find_wfdb_format(*code);
+    if (signal.format == nullptr) fail_here("signal format {} is not read yet; formats 16 and 212 are", *code);
+    if (take_char(rest, 'x') && take_number<std::uint64_t>(rest) != 1)
+      fail_here("'{}': several samples per frame are not read yet", shown(word));
+    if (take_char(rest, ':') && take_number<std::uint64_t>(rest) != 0)
+      fail_here("'{}': skewed signals are not read yet", shown(word));
+    if (take_char(rest, '+')) {
+      const std::optional<std::uint64_t> offset = take_number<std::uint64_t>(rest);
+      if (!offset) fail_here("'{}': no byte offset after '+'", shown(word));
+      signal.offset = *offset;
+    }
+    if (!rest.empty()) fail_here("'{}' is not a signal format", shown(word));
+  }
+
+  // Sets gain and unit; returns the baseline if there is one.
+  std::optional<std::int64_t> parse_gain(std::string_view word, WfdbSignalSpec& signal) const {
+    if (word.empty()) return std::nullopt;
+    std::string_view rest = word;
+    const std::optional<double> gain = take_number<double>(rest);
+    if (!gain) fail_here("'{}' is not a gain", shown(word));
+    if (*gain != 0) signal.gain = *gain;
+    std::optional<std::int64_t> baseline;
+    if (take_char(rest, '(')) {
+      baseline = take_number<std::int32_t>(rest);
+      if (!baseline || !take_char(rest, ')')) fail_here("'{}': no baseline in brackets", shown(word));
+    }
+    if (take_char(rest, '/')) {
+      const std::optional<double> factor = millivolts_per(rest);
+      if (!factor) fail_here("the unit '{}' is not a voltage; only V, mV, uV and nV are read", shown(rest));
+      signal.millivolts_per_unit = *factor;
+    } else if (!rest.empty()) {
+      fail_here("'{}' is not a gain", shown(word));
+    }
+    // Wide enough for every instrument, and no 32-bit sample leaves the range of float.
+    const double steps_per_millivolt = std::abs(signal.gain / signal.millivolts_per_unit);
+    if (!(steps_per_millivolt > 1e-20 && steps_per_millivolt < 1e20))
+      fail_here("a gain of {} makes no sense", signal.gain);
+    return baseline;
+  }
+
+  std::string_view text_;
+  std::string source_;
+  std::size_t line_number_ = 0;
+  WfdbHeader header_;
+};
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
+// The word after "KEY:" or "<KEY>:" in `comment` (lower case, as `key`); "" if there is none.
+std::string_view comment_field(std::string_view comment, std::string_view key) {
+  for (std::size_t at = comment.find(key); at != std::string_view::npos; at = comment.find(key, at + 1)) {
+    const bool begins_word = at == 0 || comment[at - 1] == ' ' || comment[at - 1] == '<';
+    std::string_view rest = comment.substr(at + key.size());
+    take_char(rest, '>');
+    rest = trimmed(rest);
+    if (begins_word && take_char(rest, ':')) return take_word(rest);
+  }
+  return {};
+}
+
+}  // namespace
+
+WfdbHeader parse_wfdb_header(std::string_view text, const std::string& source) {
+  return HeaderParser(text, source).parse();
+}
+
+Patient patient_from_comments(const std::vector<std::string>& comments) {
+  Patient patient;
+  for (const std::string& comment : comments) {
+    const std::string lower = lower_case(comment);
+    std::string_view age_word = comment_field(lower, "age");
+    const std::optional<double> age = take_number<double>(age_word);
+    if (!patient.age && age && *age >= 0) patient.age = age;
+    const std::string_view sex = comment_field(lower, "sex");
+    if (!patient.sex.empty()) continue;
+    if (sex == "m" || sex == "male") patient.sex = "male";
+    if (sex == "f" || sex == "female") patient.sex = "female";
+  }
+  return patient;
+}
+
+}  // namespace deri
