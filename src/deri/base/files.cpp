@@ -72,7 +72,7 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   }
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+AtomicFile::AtomicFile(fs::path path, Survives survives) : path_(std::move(path)), survives_(survives) {
   std::string pattern = path_.string() + ".tmp-XXXXXX";
   fd_ = ::mkstemp(pattern.data());
   if (fd_ < 0) fail_system("cannot write", path_);
@@ -110,7 +110,8 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
-  if (::fsync(fd_) != 0 && errno != EINVAL) fail_system("cannot write", path_);
+  const bool sync = survives_ == Survives::kPowerCut;
+  if (sync && ::fsync(fd_) != 0 && errno != EINVAL) fail_system("cannot write", path_);
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int code = errno;
@@ -118,11 +119,11 @@ void AtomicFile::commit() {
     errno = code;
     fail_system("cannot write", path_);
   }
-  sync_directory(path_.parent_path());
+  if (sync) sync_directory(path_.parent_path());
 }
 
-void write_file_atomic(const fs::path& path, std::string_view text) {
-  AtomicFile file(path);
+void write_file_atomic(const fs::path& path, std::string_view text, Survives survives) {
+  AtomicFile file(path, survives);
   file.write(text);
   file.commit();
 }

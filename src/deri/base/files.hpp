@@ -13,11 +13,15 @@ namespace deri {
 // The whole file. Throws Error if it cannot be read or is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
+// What a committed file survives: the process being killed, or also the machine going down, which costs a disk sync. Of
+// the many small files of a folder that appears at the end (StagedDirectory), kKill is enough.
+enum class Survives { kKill, kPowerCut };
+
 // A file written under a temporary name beside `path` and renamed to it by commit(); without commit() nothing is
 // left. Throws Error (naming `path` and the system's reason) when the directory is missing or the disk is full.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path path);
+  explicit AtomicFile(std::filesystem::path path, Survives survives = Survives::kPowerCut);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -32,12 +36,14 @@ class AtomicFile {
   void flush();
 
   std::filesystem::path path_, temporary_;
+  Survives survives_;
   int fd_ = -1;
   std::string buffer_;
 };
 
 // write + commit in one call.
-void write_file_atomic(const std::filesystem::path& path, std::string_view text);
+void write_file_atomic(const std::filesystem::path& path, std::string_view text,
+                       Survives survives = Survives::kPowerCut);
 
 // A folder filled under `<path>.partial` and renamed to `path` by commit(); without commit() nothing is left.
 // Throws Error if `path` exists and `replace` is false. With `replace` the old folder goes when the new one is whole.

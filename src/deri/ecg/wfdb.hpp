@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "deri/base/files.hpp"
 #include "deri/ecg/recording.hpp"
 
 namespace deri {
@@ -49,7 +50,9 @@ WfdbSignals to_wfdb_signals(const Recording& recording);
 // Writes folder/NAME.dat (format 16, leads interleaved) and then folder/NAME.hea; each appears
 // whole or not at all. `folder` must exist. Throws Error for a name WFDB does not allow (letters,
 // digits, '_' and '-' only) and for what the system refuses.
-void write_wfdb(const std::filesystem::path& folder, const std::string& name, const WfdbSignals& signals);
-void write_wfdb(const std::filesystem::path& folder, const std::string& name, const Recording& recording);
+void write_wfdb(const std::filesystem::path& folder, const std::string& name, const WfdbSignals& signals,
+                Survives survives = Survives::kPowerCut);
+void write_wfdb(const std::filesystem::path& folder, const std::string& name, const Recording& recording,
+                Survives survives = Survives::kPowerCut);
 
 }  // namespace deri

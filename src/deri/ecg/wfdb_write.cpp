@@ -82,19 +82,19 @@ WfdbSignals to_wfdb_signals(const Recording& recording) {
   return signals;
 }
 
-void write_wfdb(const fs::path& folder, const std::string& name, const WfdbSignals& signals) {
+void write_wfdb(const fs::path& folder, const std::string& name, const WfdbSignals& signals, Survives survives) {
   check_record_name(name);
   if (signals.samples.empty()) fail("{}: a record without samples cannot be written", name);
   DERI_CHECK(signals.samples.size() == signals.leads.size() * signals.length);
   DERI_CHECK(signals.rate > 0 && std::isfinite(signals.rate));
   DERI_CHECK(signals.gain != 0 && std::isfinite(signals.gain));
   // The header last: a record is there once its header is.
-  write_file_atomic(folder / (name + ".dat"), interleaved_bytes(signals));
-  write_file_atomic(folder / (name + ".hea"), header_text(name, signals));
+  write_file_atomic(folder / (name + ".dat"), interleaved_bytes(signals), survives);
+  write_file_atomic(folder / (name + ".hea"), header_text(name, signals), survives);
 }
 
-void write_wfdb(const fs::path& folder, const std::string& name, const Recording& recording) {
-  write_wfdb(folder, name, to_wfdb_signals(recording));
+void write_wfdb(const fs::path& folder, const std::string& name, const Recording& recording, Survives survives) {
+  write_wfdb(folder, name, to_wfdb_signals(recording), survives);
 }
 
 }  // namespace deri
