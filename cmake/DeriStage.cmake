@@ -31,11 +31,20 @@ function(deri_stage name)
   endif()
 endfunction()
 
-# torch/torch.h costs 20 s to parse: parse it once and share it.
+# torch/torch.h costs 20 s to parse, and its templates some seconds in every translation unit even when precompiled: parse it
+# once, share it, and compile sources in groups.
 function(deri_use_torch_pch target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  # A type of a .cpp with members from its anonymous namespace is sound, but not the main file in a group.
+  target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
   if(target STREQUAL deri_nn)
     target_precompile_headers(${target} PRIVATE <torch/torch.h>)
   else()
     target_precompile_headers(${target} REUSE_FROM deri_nn)
   endif()
+endfunction()
+
+# Sources of a torch target that get by without libtorch: reading its precompiled header would only slow them down.
+function(deri_torch_free)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
