@@ -1,0 +1,92 @@
+#include "deri/model/ecg_text_model.hpp"
+
+#include "deri/base/error.hpp"
+#include "deri/model/deri.hpp"
+#include "deri/model/merl.hpp"
+
+namespace deri {
+namespace {
+
+using torch::Tensor;
+
+const ModelConfig& validated(const ModelConfig& config) {
+  validate(config);
+  return config;
+}
+
+BertOptions bert_options(const TextTowerConfig& text) {
+  return {.vocabulary = text.vocabulary,
+          .hidden = text.hidden,
+          .layers = text.layers,
+          .heads = text.heads,
+          .intermediate = text.intermediate,
+          .positions = text.positions,
+          .dropout = text.dropout,
+          .mean_pooling = text.pooling == "mean"};
+}
+
+// Steps a convolution of kernel 1 makes over `tokens`.
+std::int64_t strided_count(std::int64_t tokens, std::int64_t stride) {
+  return (tokens + stride - 1) / stride;
+}
+
+}  // namespace
+
+EcgTextModel::EcgTextModel(const ModelConfig& config)
+    : config_(validated(config)),
+      ecg_encoder_(register_module("ecg_encoder",
+                                   make_backbone(config.backbone, static_cast<std::int64_t>(config.input.leads.size()),
+                                                 config.input.samples()))),
+      downconv_(register_module(
+          "downconv",
+          torch::nn::Conv1d(
+              torch::nn::Conv1dOptions(ecg_encoder_->features(), config.width, 1).stride(config.downconv_stride)))),
+      lm_model_(register_module("lm_model", std::make_shared<Bert>(bert_options(config.text)))),
+      proj_t_(register_module(
+          "proj_t", torch::nn::Sequential(torch::nn::Linear(config.text.hidden, config.width), torch::nn::GELU(),
+                                          torch::nn::Linear(config.width, config.width)))),
+      ecg_tokens_(strided_count(ecg_encoder_->tokens(config.input.samples()), config.downconv_stride)) {
+  if (!config_.text.trainable) {
+    for (Tensor& parameter : lm_model_->parameters()) parameter.set_requires_grad(false);
+    lm_model_->eval();
+  }
+}
+
+void EcgTextModel::train(bool on) {
+  Module::train(on);
+  if (!config_.text.trainable) lm_model_->eval();
+}
+
+TextFeatures EcgTextModel::encode_text(const TextInput& text) {
+  const torch::AutoGradMode gradient(config_.text.trainable && torch::GradMode::is_enabled());
+  BertOutput output = lm_model_->forward(text.ids, text.mask);
+  return {.pooled = output.pooled, .hidden = output.hidden, .mask = text.mask};
+}
+
+Tensor EcgTextModel::text_embedding(const TextFeatures& text) {
+  return l2_normalised(project_text(text.pooled));
+}
+
+Tensor EcgTextModel::encode_ecg(const Tensor& ecg) {
+  // A convolution of kernel 1 is a linear map of every stride-th token; token-major is what attention reads next.
+  const Tensor features = ecg_encoder_->forward(ecg);
+  const Tensor tokens = features.slice(2, 0, features.size(2), config_.downconv_stride).transpose(1, 2);
+  DERI_CHECK(tokens.size(1) == ecg_tokens_);
+  return torch::linear(tokens, downconv_->weight.squeeze(2), downconv_->bias);
+}
+
+Tensor EcgTextModel::project_text(const Tensor& x) {
+  return proj_t_->forward(x);
+}
+
+std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config) {
+  validate(config);
+  if (config.kind == "merl") return std::make_shared<Merl>(config);
+  return std::make_shared<Deri>(config);
+}
+
+Tensor l2_normalised(const Tensor& x) {
+  return torch::nn::functional::normalize(x, torch::nn::functional::NormalizeFuncOptions().dim(-1));
+}
+
+}  // namespace deri

@@ -1,0 +1,84 @@
+#pragma once
+// What DERI and MERL share: an ECG encoder with a down-convolution, a text tower with a projector, and the interface
+// that training and evaluation use.
+
+#include <memory>
+
+#include <torch/torch.h>
+
+#include "deri/model/config.hpp"
+#include "deri/model/objective.hpp"
+#include "deri/nn/backbone.hpp"
+#include "deri/nn/bert.hpp"
+
+namespace deri {
+
+// A batch of tokenised reports.
+struct TextInput {
+  torch::Tensor ids;   // [B, T] int64, T <= text.max_tokens
+  torch::Tensor mask;  // [B, T] bool, true = token, false = padding; every row begins with a token
+};
+
+// What the text tower makes of them; may be computed once and kept while the tower is frozen.
+struct TextFeatures {
+  torch::Tensor pooled;  // [B, text.hidden]
+  torch::Tensor hidden;  // [B, T, text.hidden]
+  torch::Tensor mask;    // [B, T] bool
+};
+
+class EcgTextModel : public torch::nn::Module {
+ public:
+  const ModelConfig& config() const { return config_; }
+
+  // As in PyTorch, but a frozen text tower stays in evaluation mode.
+  void train(bool on = true) override;
+
+  // The text tower. Frozen: without gradient.
+  TextFeatures encode_text(const TextInput& text);
+
+  // l2norm(proj_t(pooled)) [B, width]: what a class prompt or a report is in the shared space.
+  torch::Tensor text_embedding(const TextFeatures& text);
+
+  // ecg [B, leads, samples] -> [B, width], not normalised: what zero-shot classification compares with text_embedding()
+  // by cosine.
+  virtual torch::Tensor ecg_embedding(const torch::Tensor& ecg) = 0;
+
+  // The terms of the objective whose weight is not 0. ecg [B, leads, samples]; row b of `text` is the report of record
+  // b; same_report [B, B] bool or undefined, see clip(). Random choices come from torch's default generator.
+  virtual LossTerms losses(const torch::Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
+                           const torch::Tensor& same_report = {}) = 0;
+
+  // The parts whose weights may come from elsewhere.
+  Backbone& ecg_encoder() { return *ecg_encoder_; }
+  Bert& text_tower() { return *lm_model_; }
+
+ protected:
+  // Checks the configuration and builds the shared parts. Throws Error.
+  explicit EcgTextModel(const ModelConfig& config);
+
+  // Number of ECG tokens N behind the down-convolution.
+  std::int64_t ecg_tokens() const { return ecg_tokens_; }
+
+  // E: ecg [B, leads, samples] -> [B, N, width].
+  torch::Tensor encode_ecg(const torch::Tensor& ecg);
+
+  // proj_t: [..., text.hidden] -> [..., width].
+  torch::Tensor project_text(const torch::Tensor& x);
+
+ private:
+  ModelConfig config_;
+  std::shared_ptr<Backbone> ecg_encoder_;
+  torch::nn::Conv1d downconv_{nullptr};
+  std::shared_ptr<Bert> lm_model_;
+  torch::nn::Sequential proj_t_;
+  std::int64_t ecg_tokens_;
+};
+
+// A freshly initialised model of config.kind; its weights are drawn from torch's default generator. Weights of a
+// pretrained text tower are the caller's to load. Throws Error for an invalid configuration.
+std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config);
+
+// x / max(|x|, 1e-12) over the last dimension.
+torch::Tensor l2_normalised(const torch::Tensor& x);
+
+}  // namespace deri

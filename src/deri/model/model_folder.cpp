@@ -1,0 +1,131 @@
+#include "deri/model/model_folder.hpp"
+
+#include "deri/base/config.hpp"
+#include "deri/base/files.hpp"
+#include "deri/model/weights.hpp"
+
+namespace deri {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string replace_ending(const std::string& name, const std::string& ending, const std::string& with) {
+  return name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) + with : name;
+}
+
+// Names as different tools write them → ours: "bert." in front (models with a head), LayerNorm.gamma/beta (TensorFlow
+// conversions).
+std::map<std::string, torch::Tensor> bert_tensors(const fs::path& folder) {
+  const bool safe = fs::exists(folder / "model.safetensors");
+  const fs::path file = folder / (safe ? "model.safetensors" : "pytorch_model.bin");
+  if (!fs::exists(file)) fail("{}: neither model.safetensors nor pytorch_model.bin is there", folder.string());
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, tensor] : load_tensors(file)) {
+    std::string ours = name.starts_with("bert.") ? name.substr(5) : name;
+    ours = replace_ending(ours, "LayerNorm.gamma", "LayerNorm.weight");
+    ours = replace_ending(ours, "LayerNorm.beta", "LayerNorm.bias");
+    tensors[ours] = tensor;
+  }
+  return tensors;
+}
+
+// A whole number of a HuggingFace config.json.
+std::int64_t size_of(const Json& config, const char* key, const fs::path& file) {
+  const auto found = config.find(key);
+  if (found == config.end() || !found->is_number_integer())
+    fail("{}: the key '{}' is missing or not a whole number", file.string(), key);
+  return found->get<std::int64_t>();
+}
+
+std::string model_card(const ModelBundle& bundle) {
+  const ModelConfig& config = bundle.config;
+  std::string card = fmt::format(
+      "# {} model\n\nAn ECG-report model written by deri {}. Use it with any deri command: `--model` and this folder's "
+      "path.\n\n"
+      "| | |\n|---|---|\n| backbone | {} |\n| input | {} leads, {} s at {} Hz, scaling {} |\n"
+      "| text tower | {} layers, width {}, {} |\n\n",
+      config.kind == "merl" ? "MERL" : "DERI", DERI_VERSION, config.backbone, config.input.leads.size(),
+      config.input.seconds, config.input.rate, config.input.scaling, config.text.layers, config.text.hidden,
+      config.text.pretrained.empty() ? "our own small tower, trained along (no pretrained language model)"
+                                     : "from " + config.text.pretrained);
+  if (!bundle.training.empty())
+    card += "## How it was trained, and what it reached\n\n```json\n" + bundle.training.dump(2) + "\n```\n\n";
+  return card + "Not a medical device: for research only.\n";
+}
+
+}  // namespace
+
+HuggingFaceBert open_huggingface_bert(const fs::path& folder, const TextTowerConfig& defaults) {
+  if (!fs::is_directory(folder)) fail("text.pretrained: {} is not a folder", folder.string());
+  const fs::path file = folder / "config.json";
+  const Json config = load_json(file);
+  HuggingFaceBert bert{defaults, std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"))};
+  bert.config.vocabulary = size_of(config, "vocab_size", file);
+  bert.config.hidden = size_of(config, "hidden_size", file);
+  bert.config.layers = size_of(config, "num_hidden_layers", file);
+  bert.config.heads = size_of(config, "num_attention_heads", file);
+  bert.config.intermediate = size_of(config, "intermediate_size", file);
+  bert.config.positions = size_of(config, "max_position_embeddings", file);
+  if (static_cast<std::int64_t>(bert.tokenizer->size()) > bert.config.vocabulary)
+    fail("{}: vocab.txt has {} tokens, config.json says {}", folder.string(), bert.tokenizer->size(),
+         bert.config.vocabulary);
+  return bert;
+}
+
+ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> tokenizer, Prompts prompts,
+                      std::uint64_t seed) {
+  if (config.text.pretrained.empty()) {
+    if (!config.text.trainable)
+      fail("text.trainable must be true for a tower without text.pretrained: nothing else trains it");
+    config.text.vocabulary = static_cast<std::int64_t>(tokenizer->size());
+  } else {
+    config.text = open_huggingface_bert(config.text.pretrained, config.text).config;
+  }
+  validate(config);
+  torch::manual_seed(seed);
+  ModelBundle bundle{config, make_model(config), std::move(tokenizer), std::move(prompts)};
+  if (!config.text.pretrained.empty())
+    assign_tensors(bundle.model->text_tower(), bert_tensors(config.text.pretrained), config.text.pretrained, true);
+  return bundle;
+}
+
+void save_model(const fs::path& folder, const ModelBundle& bundle) {
+  StagedDirectory staged(folder, true);
+  const Json config = {
+      {"deri_model_version", kModelVersion}, {"model", write_config(bundle.config)}, {"training", bundle.training}};
+  save_tensors(staged.path() / "model.safetensors", module_tensors(*bundle.model), {{"format", "pt"}});
+  save_json(staged.path() / "config.json", config);
+  bundle.tokenizer->save(staged.path() / "vocab.txt");
+  if (!bundle.prompts.empty()) save_json(staged.path() / "prompts.json", bundle.prompts.to_json());
+  write_file_atomic(staged.path() / "README.md", model_card(bundle));
+  staged.commit();
+}
+
+ModelBundle load_model(const fs::path& folder) {
+  if (!fs::is_directory(folder)) fail("{} is not a model folder: there is no such folder", folder.string());
+  const fs::path config_file = folder / "config.json";
+  const Json tree = load_json(config_file);
+  const auto version = tree.is_object() ? tree.find("deri_model_version") : tree.end();
+  if (version == tree.end()) fail("{}: not a deri model (no 'deri_model_version')", config_file.string());
+  if (*version != kModelVersion)
+    fail("{}: model version {}, this program reads version {}: train it again or use the matching deri",
+         config_file.string(), version->dump(), kModelVersion);
+  if (!tree.contains("model")) fail("{}: the key 'model' is missing", config_file.string());
+
+  ModelBundle bundle;
+  bundle.config = read_config<ModelConfig>(tree["model"], config_file.string());
+  validate(bundle.config);
+  bundle.training = tree.value("training", Json::object());
+  bundle.tokenizer = std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"));
+  if (static_cast<std::int64_t>(bundle.tokenizer->size()) > bundle.config.text.vocabulary)
+    fail("{}: vocab.txt has {} tokens, the model {}: they are of different models", folder.string(),
+         bundle.tokenizer->size(), bundle.config.text.vocabulary);
+  if (fs::exists(folder / "prompts.json")) bundle.prompts = Prompts::load(folder / "prompts.json");
+  bundle.model = make_model(bundle.config);
+  const fs::path weights = folder / "model.safetensors";
+  assign_tensors(*bundle.model, load_tensors(weights), weights.string());
+  bundle.model->eval();
+  return bundle;
+}
+
+}  // namespace deri

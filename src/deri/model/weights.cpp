@@ -1,0 +1,105 @@
+#include "deri/model/weights.hpp"
+
+#include <cstring>
+
+#include <torch/serialize.h>
+
+#include "deri/base/error.hpp"
+#include "deri/base/files.hpp"
+#include "deri/base/safetensors.hpp"
+
+namespace deri {
+namespace {
+
+const std::vector<std::pair<std::string, torch::ScalarType>>& dtypes() {
+  static const std::vector<std::pair<std::string, torch::ScalarType>> kTypes = {
+      {"F32", torch::kFloat32}, {"F16", torch::kFloat16}, {"BF16", torch::kBFloat16}, {"F64", torch::kFloat64},
+      {"I64", torch::kInt64},   {"I32", torch::kInt32},   {"I16", torch::kInt16},     {"I8", torch::kInt8},
+      {"U8", torch::kUInt8},    {"BOOL", torch::kBool}};
+  return kTypes;
+}
+
+std::string dtype_name(torch::ScalarType type) {
+  for (const auto& [name, known] : dtypes())
+    if (known == type) return name;
+  fail("tensors of type {} cannot be saved as safetensors", c10::toString(type));
+}
+
+torch::ScalarType dtype_of(const std::string& name, const std::string& file) {
+  for (const auto& [known, type] : dtypes())
+    if (known == name) return type;
+  fail("{}: tensors of type {} are not read", file, name);
+}
+
+std::map<std::string, torch::Tensor> load_safetensors(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& [name, view] : file.tensors()) {
+    torch::Tensor tensor = torch::empty(view.shape, dtype_of(view.dtype, path.string()));
+    if (!view.bytes.empty()) std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
+    tensors.emplace(name, std::move(tensor));
+  }
+  return tensors;
+}
+
+std::map<std::string, torch::Tensor> load_pickle(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path, std::uint64_t{1} << 34);
+  std::map<std::string, torch::Tensor> tensors;
+  try {
+    const c10::IValue value = torch::pickle_load(std::vector<char>(bytes.begin(), bytes.end()));
+    for (const auto& entry : value.toGenericDict())
+      if (entry.value().isTensor()) tensors.emplace(entry.key().toStringRef(), entry.value().toTensor());
+  } catch (const std::exception&) {  // c10::Error, or std::bad_alloc from a damaged archive
+    fail("{}: not a PyTorch state dictionary in zip format (torch >= 1.6), or damaged", path.string());
+  }
+  return tensors;
+}
+
+}  // namespace
+
+NamedTensors module_tensors(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for (const auto& entry : module.named_parameters()) tensors.emplace_back(entry.key(), entry.value());
+  for (const auto& entry : module.named_buffers()) tensors.emplace_back(entry.key(), entry.value());
+  return tensors;
+}
+
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  NamedTensors kept_alive;
+  std::vector<std::pair<std::string, TensorView>> views;
+  for (const auto& [name, tensor] : tensors) {
+    const torch::Tensor plain = tensor.detach().to(torch::kCPU).contiguous();
+    kept_alive.emplace_back(name, plain);
+    views.emplace_back(name, TensorView{dtype_name(plain.scalar_type()),
+                                        plain.sizes().vec(),
+                                        {static_cast<const std::byte*>(plain.data_ptr()), plain.nbytes()}});
+  }
+  write_safetensors(path, views, metadata);
+}
+
+std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& path) {
+  return path.extension() == ".safetensors" ? load_safetensors(path) : load_pickle(path);
+}
+
+void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
+                    const std::string& source, bool allow_extra) {
+  const torch::NoGradGuard no_grad;
+  const NamedTensors targets = module_tensors(module);
+  for (const auto& [name, target] : targets) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      fail("{}: the tensor '{}' is missing: these weights are of another model", source, name);
+    if (found->second.sizes() != target.sizes())
+      fail("{}: the tensor '{}' has shape {}, the model needs {}", source, name, c10::str(found->second.sizes()),
+           c10::str(target.sizes()));
+  }
+  if (!allow_extra && tensors.size() != targets.size()) {
+    std::map<std::string, torch::Tensor> extra = tensors;
+    for (const auto& entry : targets) extra.erase(entry.first);
+    fail("{}: the tensor '{}' is not part of this model", source, extra.begin()->first);
+  }
+  for (const auto& [name, target] : targets) target.detach().copy_(tensors.at(name));
+}
+
+}  // namespace deri

@@ -1,0 +1,34 @@
+#pragma once
+// Tensors on disk ↔ tensors of a module, by name.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <torch/torch.h>
+
+namespace deri {
+
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+// Parameters and buffers of a module under their full names, parameters first.
+NamedTensors module_tensors(const torch::nn::Module& module);
+
+// Writes tensors (moved to the CPU, made contiguous) as safetensors. Throws Error.
+void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata = {});
+
+// Reads every tensor of a .safetensors file, or of a PyTorch state dictionary saved as .bin or .pt (zip format). The
+// tensors own their memory. Throws Error if the file is damaged or of another kind.
+std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& path);
+
+// Copies `tensors` into the parameters and buffers of `module`. Every one of the module must be there with its shape;
+// `source` (a file's name) begins the message otherwise. With `allow_extra`, names the module does not have are passed
+// over. Throws Error before anything was copied.
+void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
+                    const std::string& source, bool allow_extra = false);
+
+}  // namespace deri
