@@ -1,0 +1,85 @@
+#include "deri/eval/embedding.hpp"
+
+#include "deri/base/error.hpp"
+#include "deri/model/text_input.hpp"
+
+namespace deri {
+namespace {
+
+constexpr std::size_t kTextBatch = 64;
+
+// Evaluation mode while it lives.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
+    module_.eval();
+  }
+  ~EvaluationMode() { module_.train(was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  torch::nn::Module& module_;
+  bool was_training_;
+};
+
+torch::Tensor normalised(const torch::Tensor& rows) {
+  return torch::nn::functional::normalize(rows.to(torch::kFloat32),
+                                          torch::nn::functional::NormalizeFuncOptions().dim(1))
+      .cpu();
+}
+
+}  // namespace
+
+SignalReader make_reader(const Store& store, const InputConfig& config) {
+  return SignalReader(store, config.leads, config.rate, config.seconds, parse_scaling(config.scaling));
+}
+
+torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
+                         std::int64_t batch_size, const torch::Device& device) {
+  const torch::InferenceMode inference;
+  const EvaluationMode evaluation(model);
+  const InputConfig& input = model.config().input;
+  LoaderOptions options;
+  options.batch = static_cast<std::size_t>(batch_size);
+  Loader loader(reader, records, options);
+  loader.start_epoch(0);
+  std::vector<torch::Tensor> rows;
+  while (auto batch = loader.next()) {
+    const auto size = static_cast<std::int64_t>(batch->indices.size());
+    const torch::Tensor ecg = torch::from_blob(
+        batch->ecg.data(), {size, static_cast<std::int64_t>(input.leads.size()), input.samples()}, torch::kFloat32);
+    rows.push_back(normalised(model.ecg_embedding(ecg.to(device))));
+  }
+  return rows.empty() ? torch::empty({0, model.config().width}) : torch::cat(rows);
+}
+
+torch::Tensor embed_texts(const ModelBundle& bundle, const std::vector<std::string>& texts,
+                          const torch::Device& device) {
+  const torch::InferenceMode inference;
+  const EvaluationMode evaluation(*bundle.model);
+  const TextTowerConfig& config = bundle.config.text;
+  const auto token_ids = tokenize_texts(*bundle.tokenizer, config, texts);
+  std::vector<torch::Tensor> rows;
+  for (std::size_t first = 0; first < token_ids.size(); first += kTextBatch) {
+    std::vector<const std::vector<std::int32_t>*> batch;
+    for (std::size_t i = first; i < std::min(first + kTextBatch, token_ids.size()); ++i) batch.push_back(&token_ids[i]);
+    const TextInput input = make_text_input(batch, config, bundle.tokenizer->pad_id(), device);
+    rows.push_back(normalised(bundle.model->text_embedding(bundle.model->encode_text(input))));
+  }
+  return rows.empty() ? torch::empty({0, bundle.config.width}) : torch::cat(rows);
+}
+
+torch::Device parse_device(const std::string& name) {
+  const bool known = name == "cpu" || name == "cuda" || name.starts_with("cuda:");
+  if (!known) fail("device: '{}' is not one of cpu, cuda, cuda:N", name);
+  if (name != "cpu" && !torch::cuda::is_available())
+    fail("device: '{}' is not available: this libtorch or machine has no CUDA", name);
+  try {
+    return torch::Device(name);
+  } catch (const c10::Error&) {
+    fail("device: '{}' cannot be read; use cpu, cuda or cuda:N", name);
+  }
+}
+
+}  // namespace deri

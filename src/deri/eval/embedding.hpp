@@ -1,0 +1,33 @@
+#pragma once
+// Records and texts → points of the shared space, in evaluation mode and without gradient.
+
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "deri/data/loader.hpp"
+#include "deri/data/store.hpp"
+#include "deri/model/model_folder.hpp"
+
+namespace deri {
+
+// A reader of `store` that yields what `config` expects: its leads by name, rate, length, scaling.
+// Throws Error if a lead is missing.
+SignalReader make_reader(const Store& store, const InputConfig& config);
+
+// The zero-shot embeddings (EcgTextModel::ecg_embedding) of these records, rows L2-normalised:
+// [N,width] float32 on the CPU. The model goes back to the mode it was in.
+torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
+                         std::int64_t batch_size, const torch::Device& device);
+
+// Texts (reports, prompts) through the tower and the projector, rows L2-normalised: [N,width]
+// float32 on the CPU.
+torch::Tensor embed_texts(const ModelBundle& bundle, const std::vector<std::string>& texts,
+                          const torch::Device& device);
+
+// A model's device, from a name such as "cpu" or "cuda:0". Throws Error if it is unknown or not
+// there.
+torch::Device parse_device(const std::string& name);
+
+}  // namespace deri

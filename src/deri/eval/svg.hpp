@@ -1,0 +1,65 @@
+#pragma once
+// Figures as SVG text, to stand inside an HTML page or alone in a file: no scripts, no fonts or images from elsewhere.
+// Text and axes are drawn in the colour of the surrounding text, so charts are readable on light and dark pages. All
+// names and titles are escaped.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deri/ecg/recording.hpp"
+#include "deri/eval/bootstrap.hpp"
+
+namespace deri {
+
+// Text that may stand in XML or HTML, attributes included: & < > " ' become entities; bytes that are not valid UTF-8
+// and characters that XML forbids become U+FFFD.
+std::string escape_markup(std::string_view text);
+
+// A decimal number for readers; "n/a" for NaN.
+std::string format_number(double value, int decimals = 3);
+
+// Round numbers (1, 2 or 5 times a power of ten apart) that lie in [low, high]: about `count` of them. low < high, both
+// finite.
+std::vector<double> nice_ticks(double low, double high, int count);
+
+struct Series {
+  std::string name;
+  std::vector<double> x,
+      y;  // of one length, x rising; the line breaks at values that are not finite
+};
+
+struct LineChart {
+  std::string title, x_label, y_label;  // with units where there are any: "time (min)"
+  std::vector<Series> series;
+};
+
+// A line per series, and a legend if there are several. A chart without a finite point says so. Throws Error if a
+// series' x and y differ in length.
+std::string line_chart_svg(const LineChart& chart);
+
+struct IntervalSeries {
+  std::string name;
+  std::vector<Estimate> values;  // one per row; a NaN value is drawn as "n/a"
+};
+
+struct IntervalChart {
+  std::string title, x_label;
+  std::vector<std::string> rows;
+  std::vector<IntervalSeries> series;  // e.g. trained, untrained; drawn in each row one below the other
+  std::optional<double> reference;     // a dashed vertical line, e.g. 0.5 where chance lies
+};
+
+// A forest plot: a dot and a whisker from low to high per row and series, the value in figures at the right. Throws
+// Error if a series has not one value per row.
+std::string interval_chart_svg(const IntervalChart& chart);
+
+// An ECG as on paper, 25 mm/s and 10 mm/mV: three rows of four leads (I aVR V1 V4, II aVL V2 V5, III aVF V3 V6), 2.5 s
+// each and consecutive in time, a rhythm strip of lead II below, the calibration pulse of 1 mV and 0.2 s before each
+// row, grid lines every 1 and 5 mm. The first 10 s are drawn; a shorter recording leaves the rest empty, a lead that is
+// absent its place, and NaN a gap. The SVG is measured in millimetres. `caption` is its accessible name. Throws Error
+// if the rate is not positive.
+std::string ecg_paper_svg(const SignalMatrix& signal, const std::string& caption);
+
+}  // namespace deri

@@ -1,0 +1,248 @@
+#include "deri/eval/zeroshot.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <unordered_map>
+
+#include "deri/base/error.hpp"
+#include "deri/eval/embedding.hpp"
+#include "deri/model/weights.hpp"
+
+namespace deri {
+namespace {
+
+// Embeddings of a set of records, found again by the record's index in the store.
+class EmbeddedRecords {
+ public:
+  EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
+                  std::int64_t batch_size, const torch::Device& device) {
+    std::sort(records.begin(), records.end());
+    records.erase(std::unique(records.begin(), records.end()), records.end());
+    for (std::size_t row = 0; row < records.size(); ++row) rows_[records[row]] = static_cast<std::int64_t>(row);
+    embeddings_ = embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device);
+  }
+
+  torch::Tensor of(const std::vector<std::size_t>& records) const {
+    std::vector<std::int64_t> rows;
+    rows.reserve(records.size());
+    for (const std::size_t record : records) rows.push_back(rows_.at(record));
+    return embeddings_.index_select(0, torch::tensor(rows, torch::kInt64));
+  }
+
+ private:
+  std::unordered_map<std::size_t, std::int64_t> rows_;
+  torch::Tensor embeddings_;
+};
+
+// The records of one label set in the two splits an evaluation needs.
+struct LabelledSplits {
+  LabelMatrix scored, validation;
+};
+
+std::vector<LabelledSplits> labelled_splits(const Store& store, const ZeroShotOptions& options) {
+  std::vector<LabelledSplits> sets;
+  const auto scored = store.split(options.split);
+  const auto validation = options.published_protocol ? std::vector<std::size_t>{} : store.split(kValidation);
+  for (const std::string& set : options.label_sets) {
+    sets.push_back({label_matrix(store, scored, set), label_matrix(store, validation, set)});
+    if (sets.back().scored.indices.empty())
+      fail("{}: no record of the split '{}' has a label of the set '{}'", store.path().string(), options.split, set);
+  }
+  return sets;
+}
+
+// Scores of one model: test and validation, per label set.
+struct ModelScores {
+  std::vector<ScoredLabels> scored, validation;
+};
+
+ModelScores score_model(const ModelBundle& bundle, const Store& store, const std::vector<LabelledSplits>& sets,
+                        const ZeroShotOptions& options, const torch::Device& device) {
+  std::vector<std::size_t> needed;
+  for (const LabelledSplits& set : sets) {
+    needed.insert(needed.end(), set.scored.indices.begin(), set.scored.indices.end());
+    needed.insert(needed.end(), set.validation.indices.begin(), set.validation.indices.end());
+  }
+  const EmbeddedRecords records(bundle, store, std::move(needed), options.batch_size, device);
+  ModelScores scores;
+  for (const LabelledSplits& set : sets) {
+    const torch::Tensor classes = class_embeddings(bundle, set.scored.labels, device);
+    scores.scored.push_back(zero_shot_scores(records.of(set.scored.indices), classes, set.scored));
+    scores.validation.push_back(zero_shot_scores(records.of(set.validation.indices), classes, set.validation));
+  }
+  return scores;
+}
+
+ZeroShotScores measure(const ScoredLabels& scored, const ScoredLabels& validation, const ZeroShotOptions& options) {
+  BootstrapOptions bootstrap;
+  bootstrap.resamples = options.resamples;
+  bootstrap.seed = options.seed;
+  return {options.published_protocol ? evaluate_multilabel_published(scored) : evaluate_multilabel(scored, validation),
+          bootstrap_intervals(scored, bootstrap)};
+}
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Json estimate_json(const Estimate& estimate) {
+  return {{"value", number(estimate.value)}, {"low", number(estimate.low)}, {"high", number(estimate.high)}};
+}
+
+Json scores_json(const ZeroShotScores& scores) {
+  const MultiLabelMetrics& metrics = scores.metrics;
+  const MultiLabelIntervals& intervals = scores.intervals;
+  Json labels = Json::array();
+  for (std::size_t i = 0; i < metrics.labels.size(); ++i) {
+    const LabelMetrics& label = metrics.labels[i];
+    labels.push_back({{"label", label.name},
+                      {"positives", label.positives},
+                      {"negatives", label.negatives},
+                      {"prevalence", number(label.prevalence())},
+                      {"frequent", label.frequent()},
+                      {"auroc", estimate_json(intervals.labels[i].auroc)},
+                      {"auprc", estimate_json(intervals.labels[i].auprc)},
+                      {"threshold", number(label.threshold)},
+                      {"f1", number(label.f1)},
+                      {"accuracy", number(label.accuracy)},
+                      {"sensitivity", number(label.sensitivity)},
+                      {"specificity", number(label.specificity)}});
+  }
+  return {{"macro_auroc", estimate_json(intervals.macro_auroc)},
+          {"macro_auprc", estimate_json(intervals.macro_auprc)},
+          {"macro_auroc_frequent", estimate_json(intervals.macro_frequent_auroc)},
+          {"macro_auprc_frequent", estimate_json(intervals.macro_frequent_auprc)},
+          {"macro_f1", number(metrics.macro.f1)},
+          {"macro_accuracy", number(metrics.macro.accuracy)},
+          {"labels_defined", metrics.macro.labels},
+          {"labels_frequent", metrics.macro_frequent.labels},
+          {"labels_undefined", metrics.undefined},
+          {"labels", labels}};
+}
+
+std::string estimate_text(const Estimate& estimate) {
+  return std::isfinite(estimate.value)
+             ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate.value, estimate.low, estimate.high)
+             : std::string("undefined");
+}
+
+}  // namespace
+
+torch::Tensor class_embeddings(const ModelBundle& bundle, const std::vector<std::string>& labels,
+                               const torch::Device& device) {
+  std::vector<torch::Tensor> classes;
+  for (const std::string& label : labels)
+    classes.push_back(embed_texts(bundle, bundle.prompts.texts(label), device).mean(0));
+  return torch::nn::functional::normalize(torch::stack(classes), torch::nn::functional::NormalizeFuncOptions().dim(1));
+}
+
+ScoredLabels zero_shot_scores(const torch::Tensor& records, const torch::Tensor& classes, const LabelMatrix& labels) {
+  const torch::Tensor scores = records.matmul(classes.t()).to(torch::kFloat64).contiguous();
+  const auto* data = scores.data_ptr<double>();
+  return {labels.labels, {data, data + scores.numel()}, labels.values};
+}
+
+ModelBundle untrained_twin(const ModelBundle& bundle, std::uint64_t seed) {
+  ModelBundle twin = bundle;
+  torch::manual_seed(seed);
+  twin.model = make_model(bundle.config);
+  if (!bundle.config.text.trainable) {
+    std::map<std::string, torch::Tensor> tower;
+    for (const auto& [name, tensor] : module_tensors(bundle.model->text_tower())) tower[name] = tensor.cpu();
+    assign_tensors(twin.model->text_tower(), tower, "the frozen text tower");
+  }
+  twin.model->eval();
+  return twin;
+}
+
+std::vector<ZeroShotResult> zero_shot(const ModelBundle& bundle, const Store& store, const ZeroShotOptions& options,
+                                      const torch::Device& device) {
+  const std::vector<LabelledSplits> sets = labelled_splits(store, options);
+  const ModelScores trained = score_model(bundle, store, sets, options, device);
+  const ModelBundle twin = untrained_twin(bundle, options.seed);
+  twin.model->to(device);
+  const ModelScores untrained = score_model(twin, store, sets, options, device);
+
+  BootstrapOptions bootstrap;
+  bootstrap.resamples = options.resamples;
+  bootstrap.seed = options.seed;
+  std::vector<ZeroShotResult> results;
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    results.push_back({options.label_sets[i], sets[i].scored.indices.size(),
+                       measure(trained.scored[i], trained.validation[i], options),
+                       measure(untrained.scored[i], untrained.validation[i], options),
+                       macro_auroc_difference(trained.scored[i], untrained.scored[i], bootstrap)});
+  return results;
+}
+
+double mean_zero_shot_auroc(const ModelBundle& bundle, const Store& store, const std::string& split,
+                            const std::vector<std::string>& label_sets, std::int64_t batch_size,
+                            const torch::Device& device) {
+  ZeroShotOptions options;
+  options.split = split;
+  options.label_sets = label_sets;
+  options.published_protocol = true;  // no thresholds are used: the validation split is not scored a second time
+  options.batch_size = batch_size;
+  const ModelScores scores = score_model(bundle, store, labelled_splits(store, options), options, device);
+  double sum = 0;
+  int defined = 0;
+  for (const ScoredLabels& set : scores.scored) {
+    const double auroc = evaluate_multilabel_published(set).macro.auroc;
+    if (!std::isfinite(auroc)) continue;
+    sum += auroc;
+    ++defined;
+  }
+  return defined > 0 ? sum / defined : std::numeric_limits<double>::quiet_NaN();
+}
+
+Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& options) {
+  Json sets = Json::object();
+  for (const ZeroShotResult& result : results)
+    sets[result.label_set] = {{"records", result.records},
+                              {"trained", scores_json(result.trained)},
+                              {"untrained", scores_json(result.untrained)},
+                              {"macro_auroc_trained_minus_untrained",
+                               {{"difference", number(result.difference.difference)},
+                                {"low", number(result.difference.low)},
+                                {"high", number(result.difference.high)}}}};
+  return {
+      {"task", "zero-shot"},
+      {"split", options.split},
+      {"protocol", options.published_protocol ? "published" : "strict"},
+      {"threshold_chosen_on", options.published_protocol ? options.split : std::string(kValidation)},
+      {"interval", fmt::format("95 % percentile bootstrap, {} resamples, seed {}", options.resamples, options.seed)},
+      {"label_sets", sets}};
+}
+
+std::string to_text(const std::vector<ZeroShotResult>& results) {
+  std::string text;
+  for (const ZeroShotResult& result : results) {
+    text += fmt::format("{}: {} records, {} labels with both classes\n", result.label_set, result.records,
+                        result.trained.metrics.macro.labels);
+    text += fmt::format("  {:<16} {:>9}  {:<22} {:<22} {:<22} {:>6}\n", "label", "positives", "AUROC [95 %]",
+                        "untrained AUROC", "AUPRC [95 %]", "F1");
+    const auto row = [&](const std::string& name, const std::string& positives, const Estimate& auroc,
+                         const Estimate& untrained, const Estimate& auprc, double f1) {
+      text += fmt::format("  {:<16} {:>9}  {:<22} {:<22} {:<22} {:>6}\n", name, positives, estimate_text(auroc),
+                          estimate_text(untrained), estimate_text(auprc),
+                          std::isfinite(f1) ? fmt::format("{:.3f}", f1) : "-");
+    };
+    const MultiLabelIntervals& trained = result.trained.intervals;
+    const MultiLabelIntervals& untrained = result.untrained.intervals;
+    for (std::size_t i = 0; i < trained.labels.size(); ++i) {
+      const LabelMetrics& label = result.trained.metrics.labels[i];
+      row(label.name + (label.frequent() ? "" : " (rare)"), std::to_string(label.positives), trained.labels[i].auroc,
+          untrained.labels[i].auroc, trained.labels[i].auprc, label.f1);
+    }
+    row("macro", "", trained.macro_auroc, untrained.macro_auroc, trained.macro_auprc, result.trained.metrics.macro.f1);
+    row(fmt::format("macro, >= {} pos.", kFrequentPositives), "", trained.macro_frequent_auroc,
+        untrained.macro_frequent_auroc, trained.macro_frequent_auprc, result.trained.metrics.macro_frequent.f1);
+    text += fmt::format("  trained minus untrained, macro AUROC: {:+.3f} [{:+.3f}, {:+.3f}]\n\n",
+                        result.difference.difference, result.difference.low, result.difference.high);
+  }
+  return text;
+}
+
+}  // namespace deri
