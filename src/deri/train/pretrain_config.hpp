@@ -1,0 +1,93 @@
+#pragma once
+// What `deri pretrain` reads: the whole of a run in one YAML file.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "deri/model/config.hpp"
+#include "deri/train/adamw.hpp"
+#include "deri/train/schedule.hpp"
+
+namespace deri {
+
+// Small random changes of a training pair; those of the record are applied in millivolts before scaling.
+struct AugmentConfig {
+  double gain = 0;           // each record times a factor from [1 - gain, 1 + gain]
+  double shift_seconds = 0;  // the record moved in time by up to this much, zeros moving in
+  double noise_mv = 0;       // standard deviation of white noise added, mV
+  double lead_dropout = 0;   // chance that a lead is set to zero; one lead at least stays
+  // Tokens of a report are left out, each with a chance that the report draws from [0, token_dropout]: texts of every
+  // length, such as a class prompt is, for every finding. [CLS] and [SEP] stay.
+  double token_dropout = 0;
+
+  template <typename Visitor>
+  void visit(Visitor& field) {
+    field("gain", gain);
+    field("shift_seconds", shift_seconds);
+    field("noise_mv", noise_mv);
+    field("lead_dropout", lead_dropout);
+    field("token_dropout", token_dropout);
+  }
+};
+
+// Which epoch's model is kept as best/.
+struct SelectionConfig {
+  // zero-shot  the highest mean macro AUROC over label_sets on the validation split, as published
+  // loss       the lowest validation loss
+  std::string by = "zero-shot";
+  std::string prompts;  // JSON of class prompts; needed for zero-shot
+  std::vector<std::string> label_sets = {"super"};
+
+  template <typename Visitor>
+  void visit(Visitor& field) {
+    field("by", by);
+    field("prompts", prompts);
+    field("label_sets", label_sets);
+  }
+};
+
+struct PretrainConfig {
+  std::uint64_t seed = 42;
+  std::int64_t epochs = 50;
+  std::int64_t batch_size = 512;
+  std::string precision = "float32";    // float32, bfloat16
+  std::string device = "cpu";           // cpu, cuda, cuda:1 …
+  std::int64_t vocabulary_size = 4096;  // tokens learnt from the training reports, for a tower of our own
+  std::int64_t checkpoint_steps = 500;  // a checkpoint every so many steps, and at the end of each epoch
+  std::int64_t log_steps = 10;          // a line of metrics.jsonl every so many steps
+  ModelConfig model;
+  ObjectiveConfig objective;
+  OptimiserConfig optimiser;
+  ScheduleConfig schedule;
+  AugmentConfig augment;
+  SelectionConfig selection;
+
+  template <typename Visitor>
+  void visit(Visitor& field) {
+    field("seed", seed);
+    field("epochs", epochs);
+    field("batch_size", batch_size);
+    field("precision", precision);
+    field("device", device);
+    field("vocabulary_size", vocabulary_size);
+    field("checkpoint_steps", checkpoint_steps);
+    field("log_steps", log_steps);
+    field("model", model);
+    field("objective", objective);
+    field("optimiser", optimiser);
+    field("schedule", schedule);
+    field("augment", augment);
+    field("selection", selection);
+  }
+};
+
+// Reads a YAML file and applies --set overrides. Relative paths of files named in it (prompts, text.pretrained) are
+// taken from the YAML file's folder. Throws Error for unknown keys (with the nearest), wrong types, and values out of
+// range.
+PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+
+// Throws Error naming the key.
+void validate(const PretrainConfig& config);
+
+}  // namespace deri

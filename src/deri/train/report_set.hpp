@@ -1,0 +1,40 @@
+#pragma once
+// The reports of a store, tokenised once per distinct text.
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "deri/data/store.hpp"
+#include "deri/model/config.hpp"
+#include "deri/model/ecg_text_model.hpp"
+#include "deri/text/wordpiece.hpp"
+
+namespace deri {
+
+class ReportSet {
+ public:
+  ReportSet(const Store& store, const WordPiece& tokenizer, const TextTowerConfig& config);
+
+  // Number of different reports (after cleaning).
+  std::size_t distinct() const { return token_ids_.size(); }
+  // The reports of these records as one batch.
+  TextInput batch(const std::vector<std::size_t>& records, const torch::Device& device) const;
+  // The same with tokens left out, see AugmentConfig::token_dropout; drawn from `seed`.
+  TextInput batch_with_dropout(const std::vector<std::size_t>& records, double token_dropout, std::uint64_t seed,
+                               const torch::Device& device) const;
+  // [B,B] bool: true where two of these records have the same report.
+  torch::Tensor same_report(const std::vector<std::size_t>& records, const torch::Device& device) const;
+
+ private:
+  TextTowerConfig config_;
+  std::int32_t pad_id_;
+  std::vector<std::size_t> report_of_record_;
+  std::vector<std::vector<std::int32_t>> token_ids_;
+};
+
+// The reports of a split's records, cleaned: the corpus a vocabulary is learnt from.
+std::vector<std::string> cleaned_reports(const Store& store, const std::vector<std::size_t>& records);
+
+}  // namespace deri

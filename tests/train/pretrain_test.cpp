@@ -1,0 +1,186 @@
+#include "deri/train/pretrain.hpp"
+
+#include <cmath>
+
+#include "testing/testing.hpp"
+
+#include "deri/base/json.hpp"
+#include "deri/base/log.hpp"
+#include "deri/base/random.hpp"
+#include "deri/base/safetensors.hpp"
+#include "deri/ecg/leads.hpp"
+#include "deri/eval/zeroshot.hpp"
+#include "deri/model/model_folder.hpp"
+#include "deri/train/checkpoint.hpp"
+#include "deri/train/precision.hpp"
+
+namespace deri {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+// A store of 12 leads x 200 samples in two classes, told apart by the frequency of a sine, with reports that say which.
+void write_toy_store(const fs::path& path) {
+  StoreInfo info;
+  info.rate = 100;
+  info.leads = standard_leads();
+  info.samples = 200;
+  info.label_sets = {{"speed", {"FAST", "SLOW"}}};
+  StoreWriter writer(path, info);
+  Rng rng(9);
+  for (int i = 0; i < 60; ++i) {
+    const bool fast = i % 2 == 0;
+    const double phase = rng.uniform(0, 6.28), hertz = fast ? rng.uniform(5, 7) : rng.uniform(1, 2);
+    std::vector<std::int16_t> signal;
+    for (int lead = 0; lead < 12; ++lead)
+      for (int t = 0; t < 200; ++t)
+        signal.push_back(static_cast<std::int16_t>((300 + 40 * lead) * std::sin(phase + 6.2832 * hertz * t / 100) +
+                                                   rng.normal(0, 20)));
+    StoreRecord record;
+    record.id = std::to_string(i);
+    record.patient = std::to_string(i);
+    record.split = i < 40 ? kTrain : i < 50 ? kValidation : kTest;
+    record.report = std::string(fast ? "fast" : "slow") + " rhythm number " + std::to_string(i / 4 % 5);
+    record.labels["speed"] = {fast ? "FAST" : "SLOW"};
+    writer.add(record, signal);
+  }
+  writer.finish();
+}
+
+class Pretrain : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { init_logging(false, true); }
+
+  void SetUp() override {
+    write_toy_store(folder_.path() / "store");
+    save_json(folder_.path() / "prompts.json", {{"FAST", "fast rhythm"}, {"SLOW", {"slow rhythm", "slow"}}});
+    write_file_atomic(folder_.path() / "config.yaml", R"(
+epochs: 4
+batch_size: 16
+vocabulary_size: 200
+checkpoint_steps: 2
+log_steps: 1
+model:
+  backbone: resnet18
+  width: 32
+  input: {rate: 100, seconds: 2, scaling: lead-zscore}
+  text: {trainable: true, hidden: 32, layers: 1, heads: 2, intermediate: 64, positions: 32, max_tokens: 16, pad_to_max: false}
+optimiser: {learning_rate: 2e-3, clip_norm: 1}
+augment: {gain: 0.1, shift_seconds: 0.1}
+selection: {prompts: prompts.json, label_sets: [speed]}
+)");
+  }
+
+  PretrainConfig config(const std::vector<std::string>& overrides = {}) {
+    return load_pretrain_config(folder_.path() / "config.yaml", overrides);
+  }
+  Json train(const std::string& run, bool resume = false, const std::vector<std::string>& overrides = {}) {
+    return pretrain(config(overrides), Store(folder_.path() / "store"), folder_.path() / run, resume);
+  }
+  std::string weights(const std::string& run) { return read_file(folder_.path() / run / "last/model.safetensors"); }
+
+  TemporaryDirectory folder_;
+};
+
+TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
+  const Json summary = train("run", false, {"epochs=8"});
+  const fs::path run = folder_.path() / "run";
+  for (const char* name : {"config.yaml", "data.json", "metrics.jsonl", "summary.json", "best/config.json",
+                           "best/vocab.txt", "best/prompts.json", "best/README.md", "last/model.safetensors"})
+    EXPECT_TRUE(fs::exists(run / name)) << name;
+  EXPECT_EQ(summary["steps"], 24);
+  EXPECT_GT(summary["best_validation_score"].get<double>(), 0.9);
+
+  const ModelBundle bundle = load_model(run / "best");
+  const Store store(folder_.path() / "store");
+  ZeroShotOptions options;
+  options.label_sets = {"speed"};
+  options.resamples = 100;
+  const auto results = zero_shot(bundle, store, options, torch::kCPU);
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].records, 10U);
+  EXPECT_GT(results[0].trained.metrics.macro.auroc, 0.9);
+  EXPECT_EQ(bundle.training["seed"], 42);
+}
+
+TEST_F(Pretrain, ResumedRunEndsWithTheSameBits) {
+  train("whole");
+  for (const char* precision : {"float32", "bfloat16"}) {
+    const std::string set = std::string("precision=") + precision;
+    const std::string whole = std::string("whole-") + precision, cut = std::string("cut-") + precision;
+    train(whole, false, {set});
+    train(cut, false, {set});
+    // Back to the middle of an epoch, as a kill leaves it: the newest checkpoint is older than what metrics.jsonl
+    // tells.
+    const fs::path checkpoints = folder_.path() / cut / "checkpoints";
+    std::vector<fs::path> files(fs::directory_iterator(checkpoints), {});
+    std::sort(files.begin(), files.end());
+    ASSERT_EQ(files.size(), 2U);
+    fs::remove(files.back());
+    fs::remove_all(folder_.path() / cut / "last");
+    const std::string metrics = read_file(folder_.path() / cut / "metrics.jsonl");
+    train(cut, true, {set});
+    EXPECT_EQ(weights(whole), weights(cut)) << precision;
+    EXPECT_EQ(std::count(metrics.begin(), metrics.end(), '\n'), [&] {
+      const std::string again = read_file(folder_.path() / cut / "metrics.jsonl");
+      return std::count(again.begin(), again.end(), '\n');
+    }());
+  }
+  EXPECT_EQ(weights("whole"), weights("whole-float32"));
+  EXPECT_NE(weights("whole"), weights("whole-bfloat16"));
+}
+
+TEST_F(Pretrain, MerlTrainsOnTheSameStore) {
+  const Json summary = train("run", false, {"model.kind=merl", "model.downconv_stride=1", "epochs=6"});
+  EXPECT_EQ(summary["kind"], "merl");
+  EXPECT_GT(summary["best_validation_score"].get<double>(), 0.8);
+}
+
+TEST_F(Pretrain, SelectsByLossIfAsked) {
+  const Json summary = train("run", false, {"selection={by: loss}", "epochs=2"});
+  EXPECT_EQ(summary["selected_by"], "loss");
+  EXPECT_FALSE(fs::exists(folder_.path() / "run/best/prompts.json"));
+}
+
+TEST_F(Pretrain, RefusesWhatDoesNotFit) {
+  EXPECT_DERI_ERROR(config({"epoch=3"}), AllOf(HasSubstr("config.yaml"), HasSubstr("'epochs'")));
+  EXPECT_DERI_ERROR(config({"batch_size=1"}), HasSubstr("batch_size"));
+  EXPECT_DERI_ERROR(config({"precision=float16"}), HasSubstr("'float16'"));
+  EXPECT_DERI_ERROR(train("run", false, {"device=cuda:0"}), HasSubstr("cuda"));
+  EXPECT_DERI_ERROR(train("run", false, {"model.text.trainable=false"}), HasSubstr("text.trainable"));
+  EXPECT_DERI_ERROR(train("run", false, {"model.input.leads=[I, X9]"}), HasSubstr("X9"));
+  EXPECT_DERI_ERROR(train("run", false, {"selection.label_sets=[super]"}), HasSubstr("super"));
+  EXPECT_DERI_ERROR(train("run2", false, {"optimiser.learning_rate=1e20", "optimiser.clip_norm=0"}),
+                    HasSubstr("not finite"));
+}
+
+TEST_F(Pretrain, ResumeRefusesAnotherConfigurationAndARunInTheWay) {
+  train("run", false, {"epochs=1"});
+  EXPECT_DERI_ERROR(train("run", false, {"epochs=1"}), HasSubstr("--resume"));
+  EXPECT_DERI_ERROR(train("run", true, {"epochs=2"}), HasSubstr("another 'epochs'"));
+  write_file_atomic(folder_.path() / "notes.txt", "mine");
+  EXPECT_DERI_ERROR(pretrain(config(), Store(folder_.path() / "store"), folder_.path(), false),
+                    HasSubstr("not a run folder"));
+}
+
+TEST_F(Pretrain, DamagedCheckpointIsNamed) {
+  train("run", false, {"epochs=1"});
+  for (const auto& entry : fs::directory_iterator(folder_.path() / "run/checkpoints"))
+    write_file_atomic(entry.path(), read_file(entry.path()).substr(0, 1000));
+  EXPECT_DERI_ERROR(train("run", true, {"epochs=1"}), AllOf(HasSubstr("checkpoints"), HasSubstr("safetensors")));
+}
+
+TEST(Precision, AutocastRunsMatrixProductsInBfloat16AndEnds) {
+  const torch::Tensor a = torch::ones({4, 4});
+  {
+    const AutocastGuard guard(Precision::kBfloat16, torch::kCPU);
+    EXPECT_EQ(torch::matmul(a, a).scalar_type(), torch::kBFloat16);
+  }
+  EXPECT_EQ(torch::matmul(a, a).scalar_type(), torch::kFloat32);
+  EXPECT_DERI_ERROR(parse_precision("half"), HasSubstr("'half'"));
+}
+
+}  // namespace
+}  // namespace deri
