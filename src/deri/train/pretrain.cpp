@@ -254,7 +254,8 @@ void Pretraining::finish_epoch(Progress& progress) {
   log_->write("epoch_validation", position_.step, validation);
 
   const bool by_loss = config_.selection.by == "loss";
-  const double score = by_loss ? -validation.at("loss") : validation.at("zero_shot_auroc");
+  double score = by_loss ? -validation.at("loss") : validation.at("zero_shot_auroc");
+  if (std::isnan(score)) score = std::numeric_limits<double>::lowest();  // no label of the sets has both classes
   bundle_.training = {{"data", fs::absolute(store_.path()).filename().string()},
                       {"training_records", training_.size()},
                       {"distinct_reports", reports_.distinct()},

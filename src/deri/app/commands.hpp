@@ -1,0 +1,18 @@
+#pragma once
+// The program's subcommands. Each function declares one on the application: its options, its help with an example that
+// runs, and what it does.
+
+#include <CLI/CLI.hpp>
+
+namespace deri {
+
+void add_synth_command(CLI::App& app);
+void add_prepare_command(CLI::App& app);
+void add_pretrain_command(CLI::App& app);
+void add_zeroshot_command(CLI::App& app);
+void add_page_command(CLI::App& app);
+
+// "Example:\n  deri …" for a subcommand's help.
+std::string example(const std::string& command);
+
+}  // namespace deri

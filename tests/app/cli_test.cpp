@@ -1,0 +1,291 @@
+// The program as a user meets it: help, one path from nothing to a page, and bad input.
+
+#include <cstdlib>
+#include <regex>
+
+#include "testing/testing.hpp"
+
+#include "deri/base/csv.hpp"
+#include "deri/base/json.hpp"
+#include "deri/data/store.hpp"
+
+namespace deri {
+namespace {
+
+using deri::testing::ProgramResult;
+using deri::testing::run_deri;
+using deri::testing::RunOptions;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+const std::vector<std::vector<std::string>> kCommands = {
+    {"synth"}, {"prepare", "ptbxl"}, {"pretrain"}, {"zeroshot"}, {"page"}};
+
+// A user's error: exit code 2 and one line on standard error that begins as all errors do.
+void expect_user_error(const ProgramResult& result, const ::testing::Matcher<const std::string&>& message) {
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_THAT(result.err, message);
+  EXPECT_THAT(result.err, HasSubstr("deri: error: "));
+  const std::string last = result.err.substr(result.err.rfind("deri: error: "));
+  EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 1) << result.err;
+}
+
+// Nothing half-written: `folder` holds these names and no others.
+void expect_entries(const fs::path& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> found;
+  for (const auto& entry : fs::directory_iterator(folder)) found.push_back(entry.path().filename().string());
+  EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(names));
+}
+
+// An archive and its store, made once; tests copy what they damage.
+class Cli : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    shared_ = new TemporaryDirectory;
+    RunOptions here;
+    here.directory = shared_->path();
+    ASSERT_EQ(run_deri({"-q", "synth", "--out", "archive", "--records", "80", "--seed", "3"}, here).exit_code, 0);
+    ASSERT_EQ(run_deri({"-q", "prepare", "ptbxl", "archive", "--out", "store"}, here).exit_code, 0);
+    fs::create_directory_symlink(deri::testing::source_dir() / "configs", shared_->path() / "configs");
+    const ProgramResult trained = run_deri(
+        with_tiny_model({"-q", "pretrain", "--config", "configs/demo.yaml", "--data", "store", "--out", "run"}), here);
+    ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  }
+  static void TearDownTestSuite() { delete shared_; }
+
+  void SetUp() override {
+    here_.directory = folder_.path();
+    for (const char* name : {"archive", "store", "run"}) {
+      if (fs::is_directory(shared_->path() / name))
+        fs::copy(shared_->path() / name, folder_.path() / name, fs::copy_options::recursive);
+    }
+    fs::create_directory_symlink(deri::testing::source_dir() / "configs", folder_.path() / "configs");
+  }
+
+  // The demo's configuration, made small enough for a test.
+  static std::vector<std::string> with_tiny_model(std::vector<std::string> arguments) {
+    for (const char* set :
+         {"model.width=32", "model.text.hidden=32", "model.text.intermediate=64", "model.text.heads=2",
+          "model.text.layers=1", "vocabulary_size=300", "batch_size=16", "epochs=1"})
+      arguments.insert(arguments.end(), {"--set", set});
+    return arguments;
+  }
+
+  ProgramResult deri(const std::vector<std::string>& arguments) const { return run_deri(arguments, here_); }
+  fs::path at(const std::string& name) const { return folder_.path() / name; }
+  void write(const std::string& name, const std::string& text) const { write_file_atomic(at(name), text); }
+
+  static TemporaryDirectory* shared_;
+  TemporaryDirectory folder_;
+  RunOptions here_;
+};
+
+TemporaryDirectory* Cli::shared_ = nullptr;
+
+TEST_F(Cli, HelpAndVersion) {
+  EXPECT_EQ(deri({"--version"}).out, "deri " DERI_VERSION "\n");
+  const ProgramResult help = deri({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const auto& command : kCommands) EXPECT_THAT(help.out, HasSubstr(command.front()));
+  EXPECT_EQ(deri({}).exit_code, 2);
+  EXPECT_EQ(deri({"train"}).exit_code, 2);
+}
+
+TEST_F(Cli, EveryHelpHasAnExampleThatRuns) {
+  for (const char* name : {"archive", "store", "run"}) fs::remove_all(at(name));
+  for (std::vector<std::string> command : kCommands) {
+    command.emplace_back("--help");
+    const ProgramResult help = deri(command);
+    EXPECT_EQ(help.exit_code, 0);
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(help.out, match, std::regex("Example:\n  deri (.*)\n"))) << help.out;
+    std::istringstream words(match[1].str());
+    std::vector<std::string> arguments(std::istream_iterator<std::string>(words), {});
+    if (arguments.front() == "pretrain") arguments = with_tiny_model(arguments);
+    const ProgramResult run = deri(arguments);
+    EXPECT_EQ(run.exit_code, 0) << match[1] << '\n' << run.err;
+  }
+  EXPECT_THAT(read_file(at("page.html")),
+              AllOf(HasSubstr("</html>"), HasSubstr("macro AUROC"), HasSubstr("nearest report")));
+  const Json zero_shot = load_json(at("zeroshot.json"));
+  EXPECT_EQ(zero_shot["label_sets"]["super"]["trained"]["labels"].size(), 5U);
+  EXPECT_TRUE(zero_shot["label_sets"]["rhythm"]["untrained"]["macro_auroc"].contains("low"));
+}
+
+TEST_F(Cli, SynthIsDeterministicAndKeepsWhatIsThere) {
+  EXPECT_EQ(deri({"-q", "synth", "--out", "again", "--records", "80", "--seed", "3"}).exit_code, 0);
+  for (const char* file : {"ptbxl_database.csv", "scp_statements.csv", "records100/00000/00080_lr.dat"})
+    EXPECT_EQ(read_file(at("archive") / file), read_file(at("again") / file)) << file;
+  expect_user_error(deri({"synth", "--out", "again"}), AllOf(HasSubstr("again"), HasSubstr("exists")));
+}
+
+TEST_F(Cli, KilledTrainingResumesToTheSameBits) {
+  const auto train = [&](const std::string& out) {
+    return with_tiny_model({"-q", "pretrain", "--config", "configs/demo.yaml", "--data", "store", "--out", out,
+                            "--resume", "--set", "checkpoint_steps=1", "--threads", "1"});
+  };
+  auto whole = train("whole"), cut = train("cut");
+  for (auto* arguments : {&whole, &cut}) arguments->insert(arguments->end(), {"--set", "epochs=6"});
+  ASSERT_EQ(deri(whole).exit_code, 0);
+  int kills = 0;
+  ProgramResult result;
+  do {
+    RunOptions killed = here_;
+    if (kills < 3) killed.kill_after_seconds = 2.0 + kills;
+    result = run_deri(cut, killed);
+    kills += result.exit_code == 128 + 9;
+    ASSERT_TRUE(result.exit_code == 0 || result.exit_code == 128 + 9) << result.err;
+  } while (result.exit_code != 0);
+  EXPECT_EQ(read_file(at("whole/last/model.safetensors")), read_file(at("cut/last/model.safetensors")))
+      << kills << " kills";
+  EXPECT_EQ(read_file(at("whole/best/model.safetensors")), read_file(at("cut/best/model.safetensors")));
+}
+
+// --- bad input: ECG files
+// ---------------------------------------------------------------------------------------------
+
+class BadRecord : public Cli {
+ protected:
+  // Prepares the damaged archive: it succeeds, and exactly record 1 is listed with a reason that matches.
+  void expect_rejected(const ::testing::Matcher<const std::string&>& reason) {
+    const ProgramResult result = deri({"prepare", "ptbxl", "archive", "--out", "new"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("1 records were rejected"));
+    CsvReader rejected(at("new/rejected.csv"), {"file", "reason"});
+    std::vector<std::string> row;
+    ASSERT_TRUE(rejected.next(row));
+    EXPECT_THAT(row[0], HasSubstr("00001_lr"));
+    EXPECT_THAT(row[1], reason);
+    EXPECT_FALSE(rejected.next(row));
+    EXPECT_EQ(Store(at("new")).size(), 79U);
+  }
+  std::string record(const std::string& ending) const { return "archive/records100/00000/00001_lr" + ending; }
+};
+
+TEST_F(BadRecord, MissingDat) {
+  fs::remove(at(record(".dat")));
+  expect_rejected(HasSubstr("00001_lr.dat"));
+}
+
+TEST_F(BadRecord, TruncatedDat) {
+  write(record(".dat"), read_file(at(record(".dat"))).substr(0, 5000));
+  expect_rejected(HasSubstr("truncated"));
+}
+
+TEST_F(BadRecord, HeaderPromisingATrillionSamples) {
+  const std::string header = read_file(at(record(".hea")));
+  write(record(".hea"),
+        std::regex_replace(header, std::regex("00001_lr 12 100 1000"), "00001_lr 12 100 1000000000000"));
+  expect_rejected(HasSubstr("1000000000000"));
+}
+
+TEST_F(BadRecord, FlatLead) {
+  std::string data = read_file(at(record(".dat")));
+  for (std::size_t t = 0; t < 1000; ++t) data[24 * t + 2] = data[24 * t + 3] = 0;  // lead II of twelve 16-bit leads
+  write(record(".dat"), data);
+  std::string header = read_file(at(record(".hea")));
+  write(record(".hea"), std::regex_replace(header, std::regex("(/mV 16 0 )[-0-9]+ [-0-9]+ 0 II\n"), "$1 0 0 0 II\n"));
+  expect_rejected(AllOf(HasSubstr("II"), HasSubstr("flat")));
+}
+
+TEST_F(BadRecord, LeadOfMissingSamples) {
+  std::string data = read_file(at(record(".dat")));
+  for (std::size_t t = 0; t < 1000; ++t) {
+    data[24 * t + 2] = 0;
+    data[24 * t + 3] = static_cast<char>(0x80);  // -32768: WFDB's "no sample"
+  }
+  write(record(".dat"), data);
+  const std::string header = read_file(at(record(".hea")));
+  write(record(".hea"),
+        std::regex_replace(header, std::regex("(/mV 16 0 )[-0-9]+ [-0-9]+ 0 II\n"), "$1 -32768 0 0 II\n"));
+  expect_rejected(AllOf(HasSubstr("II"), HasSubstr("missing")));
+}
+
+TEST_F(BadRecord, AllRecordsBad) {
+  fs::remove_all(at("archive/records100/00000"));
+  fs::create_directory(at("archive/records100/00000"));
+  expect_user_error(deri({"prepare", "ptbxl", "archive", "--out", "new"}), HasSubstr("00001_lr"));
+  EXPECT_FALSE(fs::exists(at("new")));
+}
+
+// --- bad input: tables, configurations, models, disks
+// -----------------------------------------------------------------
+
+TEST_F(Cli, CsvWithoutAColumn) {
+  const std::string table = read_file(at("archive/ptbxl_database.csv"));
+  write("archive/ptbxl_database.csv", std::regex_replace(table, std::regex("strat_fold"), "fold"));
+  expect_user_error(deri({"prepare", "ptbxl", "archive", "--out", "new"}),
+                    AllOf(HasSubstr("ptbxl_database.csv"), HasSubstr("'strat_fold'")));
+  expect_entries(folder_.path(), {"archive", "store", "run", "configs"});
+}
+
+TEST_F(Cli, UnknownKeyInTheYaml) {
+  write("mine.yaml", "epoch: 3\n");
+  expect_user_error(deri({"pretrain", "--config", "mine.yaml", "--data", "store", "--out", "new"}),
+                    AllOf(HasSubstr("mine.yaml"), HasSubstr("'epoch'"), HasSubstr("did you mean 'epochs'")));
+  EXPECT_FALSE(fs::exists(at("new")));
+}
+
+TEST_F(Cli, ModelOfAnotherVersion) {
+  Json config = load_json(at("run/best/config.json"));
+  config["deri_model_version"] = 99;
+  save_json(at("run/best/config.json"), config);
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store", "--json", "z.json"}),
+                    AllOf(HasSubstr("config.json"), HasSubstr("version 99"), HasSubstr("version 1")));
+  EXPECT_FALSE(fs::exists(at("z.json")));
+}
+
+TEST_F(Cli, StoreOfAnotherVersion) {
+  Json info = load_json(at("store/store.json"));
+  info["version"] = 99;
+  save_json(at("store/store.json"), info);
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store"}),
+                    AllOf(HasSubstr("store.json"), HasSubstr("99")));
+}
+
+TEST_F(Cli, DamagedModelsAreNamed) {
+  const std::string weights = read_file(at("run/best/model.safetensors"));
+  write("run/best/model.safetensors", weights.substr(0, weights.size() / 2));
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store"}), HasSubstr("model.safetensors"));
+  fs::remove(at("run/best/vocab.txt"));
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store"}), HasSubstr("vocab.txt"));
+  expect_user_error(deri({"zeroshot", "--model", "nowhere", "--data", "store"}), HasSubstr("nowhere"));
+}
+
+TEST_F(Cli, UnknownLabelSetSplitAndPrompt) {
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store", "--labels", "supper"}),
+                    HasSubstr("supper"));
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store", "--split", "tset"}), HasSubstr("tset"));
+  write("p.json", R"({"NORM": "normal ecg"})");
+  expect_user_error(deri({"zeroshot", "--model", "run/best", "--data", "store", "--prompts", "p.json"}),
+                    AllOf(HasSubstr("p.json"), HasSubstr("'CD'")));
+}
+
+// A disk that fills up: no file may grow beyond a limit, so that write() fails as it does on a full disk.
+TEST_F(Cli, FullDiskLeavesNothingHalfWritten) {
+  RunOptions full = here_;
+  full.file_size_limit = 300'000;
+  expect_user_error(run_deri({"prepare", "ptbxl", "archive", "--out", "new"}, full), HasSubstr("signals.npy"));
+  expect_entries(folder_.path(), {"archive", "store", "run", "configs"});
+  full.file_size_limit = 1000;
+  expect_user_error(run_deri({"synth", "--out", "new", "--records", "3"}, full), HasSubstr("cannot write"));
+  expect_user_error(run_deri({"zeroshot", "--model", "run/best", "--data", "store", "--json", "z.json"}, full),
+                    HasSubstr("z.json"));
+  expect_entries(folder_.path(), {"archive", "store", "run", "configs"});
+  full.file_size_limit = 300'000;
+  expect_user_error(
+      run_deri(with_tiny_model({"pretrain", "--config", "configs/demo.yaml", "--data", "store", "--out", "new"}), full),
+      HasSubstr("model.safetensors"));
+  EXPECT_FALSE(fs::exists(at("new/best")));
+  EXPECT_FALSE(fs::exists(at("new/best.partial")));
+  EXPECT_FALSE(fs::exists(at("new/last")));
+  // with room again, the same command goes on
+  const ProgramResult resumed = deri(
+      with_tiny_model({"pretrain", "--config", "configs/demo.yaml", "--data", "store", "--out", "new", "--resume"}));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.err;
+}
+
+}  // namespace
+}  // namespace deri
