@@ -102,7 +102,7 @@ TEST_F(ZeroShot, ReportsTrainedUntrainedAndTheirDifference) {
   EXPECT_EQ(result.trained.metrics.labels[0].positives + result.trained.metrics.labels[1].positives, 9U);
   EXPECT_NEAR(result.difference.difference,
               result.trained.intervals.macro_auroc.value - result.untrained.intervals.macro_auroc.value, 1e-12);
-  EXPECT_NE(result.trained.intervals.macro_auroc.value, result.untrained.intervals.macro_auroc.value);
+  EXPECT_NE(result.trained.intervals.labels[0].auroc.value, result.untrained.intervals.labels[0].auroc.value);
   EXPECT_EQ(result.trained.metrics.threshold_source, ThresholdSource::kValidation);
 
   const Json json = to_json(results, options_);

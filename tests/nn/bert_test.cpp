@@ -7,14 +7,14 @@ namespace {
 
 using torch::Tensor;
 
-BertOptions small(double dropout = 0) {
+BertOptions small_bert(double dropout = 0) {
   return {
       .vocabulary = 20, .hidden = 8, .layers = 2, .heads = 2, .intermediate = 16, .positions = 12, .dropout = dropout};
 }
 
 TEST(Bert, PadsChangeNothing) {
   torch::manual_seed(1);
-  Bert bert(small());
+  Bert bert(small_bert());
   bert.eval();
   const Tensor ids = torch::randint(1, 20, {2, 5}, torch::kInt64);
   const BertOutput alone = bert.forward(ids, torch::ones({2, 5}, torch::kBool));
@@ -27,7 +27,7 @@ TEST(Bert, PadsChangeNothing) {
 
 TEST(Bert, StartsAsPublished) {
   torch::manual_seed(1);
-  const Bert bert(small());
+  const Bert bert(small_bert());
   for (const auto& entry : bert.named_parameters()) {
     const Tensor& weight = entry.value();
     if (entry.key().ends_with("bias")) {
@@ -42,7 +42,7 @@ TEST(Bert, StartsAsPublished) {
 
 TEST(Bert, DropsOnlyInTraining) {
   torch::manual_seed(1);
-  Bert bert(small(0.3));
+  Bert bert(small_bert(0.3));
   const Tensor ids = torch::randint(1, 20, {2, 5}, torch::kInt64);
   const Tensor mask = torch::ones({2, 5}, torch::kBool);
   bert.eval();
@@ -52,7 +52,7 @@ TEST(Bert, DropsOnlyInTraining) {
 }
 
 TEST(Bert, MoreTokensThanPositionsIsABug) {
-  Bert bert(small());
+  Bert bert(small_bert());
   EXPECT_THROW(bert.forward(torch::ones({1, 13}, torch::kInt64), torch::ones({1, 13}, torch::kBool)), InternalError);
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 using torch::Tensor;
 
-InteractionOptions small(double dropout = 0, double drop_path = 0) {
+InteractionOptions small_interaction(double dropout = 0, double drop_path = 0) {
   return {.positions = 10,
           .width = 8,
           .out = 12,
@@ -43,7 +43,7 @@ TEST(DropPath, DropsWholeRecordsAndKeepsTheMean) {
 
 TEST(Interaction, PadsChangeNothingUnderAMask) {
   torch::manual_seed(1);
-  Interaction network(small());
+  Interaction network(small_interaction());
   network.eval();
   const Tensor tokens = torch::randn({2, 4, 8});
   const Tensor padded = torch::cat({tokens, torch::randn({2, 5, 8})}, 1);
@@ -58,7 +58,7 @@ TEST(Interaction, PadsChangeNothingUnderAMask) {
 TEST(Interaction, RandomOnlyInTraining) {
   torch::manual_seed(1);
   const Tensor tokens = torch::randn({16, 10, 8});
-  for (const InteractionOptions& options : {small(0.2, 0), small(0, 0.5)}) {
+  for (const InteractionOptions& options : {small_interaction(0.2, 0), small_interaction(0, 0.5)}) {
     Interaction network(options);
     network.eval();
     EXPECT_TRUE(torch::equal(network.forward(tokens), network.forward(tokens)));
@@ -68,7 +68,7 @@ TEST(Interaction, RandomOnlyInTraining) {
 }
 
 TEST(Interaction, MoreTokensThanPositionsIsABug) {
-  Interaction network(small());
+  Interaction network(small_interaction());
   EXPECT_THROW(network.forward(torch::randn({1, 11, 8})), InternalError);
 }
 

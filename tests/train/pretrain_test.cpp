@@ -42,7 +42,7 @@ void write_toy_store(const fs::path& path) {
     record.id = std::to_string(i);
     record.patient = std::to_string(i);
     record.split = i < 40 ? kTrain : i < 50 ? kValidation : kTest;
-    record.report = std::string(fast ? "fast" : "slow") + " rhythm number " + std::to_string(i / 4 % 5);
+    record.report = fmt::format("{} rhythm number {}", fast ? "fast" : "slow", i / 4 % 5);
     record.labels["speed"] = {fast ? "FAST" : "SLOW"};
     writer.add(record, signal);
   }
@@ -55,7 +55,7 @@ class Pretrain : public ::testing::Test {
 
   void SetUp() override {
     write_toy_store(folder_.path() / "store");
-    save_json(folder_.path() / "prompts.json", {{"FAST", "fast rhythm"}, {"SLOW", {"slow rhythm", "slow"}}});
+    save_json(folder_.path() / "prompts.json", {{"FAST", "fast"}, {"SLOW", {"slow", "slow rhythm"}}});
     write_file_atomic(folder_.path() / "config.yaml", R"(
 epochs: 4
 batch_size: 16
@@ -66,7 +66,7 @@ model:
   backbone: resnet18
   width: 32
   input: {rate: 100, seconds: 2, scaling: lead-zscore}
-  text: {trainable: true, hidden: 32, layers: 1, heads: 2, intermediate: 64, positions: 32, max_tokens: 16, pad_to_max: false}
+  text: {trainable: true, hidden: 32, layers: 0, pooling: mean, heads: 2, intermediate: 64, positions: 32, max_tokens: 16, pad_to_max: false}
 optimiser: {learning_rate: 2e-3, clip_norm: 1}
 augment: {gain: 0.1, shift_seconds: 0.1}
 selection: {prompts: prompts.json, label_sets: [speed]}
@@ -85,12 +85,12 @@ selection: {prompts: prompts.json, label_sets: [speed]}
 };
 
 TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
-  const Json summary = train("run", false, {"epochs=8"});
+  const Json summary = train("run", false, {"epochs=12"});
   const fs::path run = folder_.path() / "run";
   for (const char* name : {"config.yaml", "data.json", "metrics.jsonl", "summary.json", "best/config.json",
                            "best/vocab.txt", "best/prompts.json", "best/README.md", "last/model.safetensors"})
     EXPECT_TRUE(fs::exists(run / name)) << name;
-  EXPECT_EQ(summary["steps"], 24);
+  EXPECT_EQ(summary["steps"], 36);
   EXPECT_GT(summary["best_validation_score"].get<double>(), 0.9);
 
   const ModelBundle bundle = load_model(run / "best");
@@ -108,8 +108,8 @@ TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
 TEST_F(Pretrain, ResumedRunEndsWithTheSameBits) {
   train("whole");
   for (const char* precision : {"float32", "bfloat16"}) {
-    const std::string set = std::string("precision=") + precision;
-    const std::string whole = std::string("whole-") + precision, cut = std::string("cut-") + precision;
+    const std::string set = fmt::format("precision={}", precision);
+    const std::string whole = fmt::format("whole-{}", precision), cut = fmt::format("cut-{}", precision);
     train(whole, false, {set});
     train(cut, false, {set});
     // Back to the middle of an epoch, as a kill leaves it: the newest checkpoint is older than what metrics.jsonl
@@ -133,7 +133,7 @@ TEST_F(Pretrain, ResumedRunEndsWithTheSameBits) {
 }
 
 TEST_F(Pretrain, MerlTrainsOnTheSameStore) {
-  const Json summary = train("run", false, {"model.kind=merl", "model.downconv_stride=1", "epochs=6"});
+  const Json summary = train("run", false, {"model.kind=merl", "model.downconv_stride=1", "epochs=12"});
   EXPECT_EQ(summary["kind"], "merl");
   EXPECT_GT(summary["best_validation_score"].get<double>(), 0.8);
 }
@@ -160,9 +160,9 @@ TEST_F(Pretrain, ResumeRefusesAnotherConfigurationAndARunInTheWay) {
   train("run", false, {"epochs=1"});
   EXPECT_DERI_ERROR(train("run", false, {"epochs=1"}), HasSubstr("--resume"));
   EXPECT_DERI_ERROR(train("run", true, {"epochs=2"}), HasSubstr("another 'epochs'"));
-  write_file_atomic(folder_.path() / "notes.txt", "mine");
-  EXPECT_DERI_ERROR(pretrain(config(), Store(folder_.path() / "store"), folder_.path(), false),
-                    HasSubstr("not a run folder"));
+  make_directories(folder_.path() / "mine");
+  write_file_atomic(folder_.path() / "mine/notes.txt", "not a run");
+  EXPECT_DERI_ERROR(train("mine"), HasSubstr("not a run folder"));
 }
 
 TEST_F(Pretrain, DamagedCheckpointIsNamed) {
