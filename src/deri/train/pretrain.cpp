@@ -258,7 +258,7 @@ void Pretraining::finish_epoch(Progress& progress) {
   if (std::isnan(score)) score = std::numeric_limits<double>::lowest();  // no label of the sets has both classes
   bundle_.training = {{"data", fs::absolute(store_.path()).filename().string()},
                       {"training_records", training_.size()},
-                      {"distinct_reports", reports_.distinct()},
+                      {"distinct_reports", reports_.distinct(training_)},
                       {"seed", config_.seed},
                       {"epoch", position_.epoch},
                       {"steps", position_.step},
@@ -286,7 +286,7 @@ void Pretraining::checkpoint() {
 Json Pretraining::run_to_end() {
   spdlog::info("pre-training {} ({}) on {}: {} training and {} validation records, {} distinct reports, {} steps",
                config_.model.kind, config_.model.backbone, store_.path().string(), training_.size(), validation_.size(),
-               reports_.distinct(), total_steps());
+               reports_.distinct(training_), total_steps());
   Progress progress("pretrain", "steps", total_steps());
   progress.start_at(position_.step);
   while (position_.epoch < config_.epochs) {

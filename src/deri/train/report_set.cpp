@@ -1,6 +1,7 @@
 #include "deri/train/report_set.hpp"
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "deri/base/random.hpp"
 #include "deri/model/text_input.hpp"
@@ -19,6 +20,12 @@ ReportSet::ReportSet(const Store& store, const WordPiece& tokenizer, const TextT
     report_of_record_.push_back(entry->second);
   }
   token_ids_ = tokenize_texts(tokenizer, config, texts);
+}
+
+std::size_t ReportSet::distinct(const std::vector<std::size_t>& records) const {
+  std::unordered_set<std::size_t> reports;
+  for (const std::size_t record : records) reports.insert(report_of_record_.at(record));
+  return reports.size();
 }
 
 TextInput ReportSet::batch(const std::vector<std::size_t>& records, const torch::Device& device) const {

@@ -17,8 +17,8 @@ class ReportSet {
  public:
   ReportSet(const Store& store, const WordPiece& tokenizer, const TextTowerConfig& config);
 
-  // Number of different reports (after cleaning).
-  std::size_t distinct() const { return token_ids_.size(); }
+  // Number of different reports (after cleaning) among these records.
+  std::size_t distinct(const std::vector<std::size_t>& records) const;
   // The reports of these records as one batch.
   TextInput batch(const std::vector<std::size_t>& records, const torch::Device& device) const;
   // The same with tokens left out, see AugmentConfig::token_dropout; drawn from `seed`.
