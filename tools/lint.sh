@@ -25,6 +25,8 @@ done
 echo "stages: in order"
 
 cmake --preset tidy > build/tidy-configure.log 2>&1 || { cat build/tidy-configure.log; exit 1; }
-git ls-files 'src/*.cpp' | xargs -P "$(nproc)" -n 4 clang-tidy -p build/tidy --quiet --warnings-as-errors='*' 2>build/tidy.log ||
+# The database has sources that include libtorch in groups, as they are built: its header costs clang-tidy a minute a time.
+grep -o '"file": "[^"]*"' build/tidy/compile_commands.json | cut -d'"' -f4 |
+  xargs -P "$(nproc)" -n 1 clang-tidy -p build/tidy --quiet --warnings-as-errors='*' 2> build/tidy.log ||
   { grep -v 'warnings generated' build/tidy.log >&2 || true; exit 1; }
 echo "clang-tidy: no findings"

@@ -20,7 +20,7 @@ bool parses_whole(const std::string& text, T& value) {
 }
 
 Json scalar_from_yaml(const YAML::Node& node) {
-  const std::string text = node.Scalar();
+  const std::string& text = node.Scalar();
   if (node.Tag() == "!") return text;  // quoted: a string whatever it looks like
   if (text.empty() || text == "~" || text == "null") return nullptr;
   if (text == "true") return true;
