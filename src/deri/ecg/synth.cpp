@@ -114,7 +114,7 @@ SyntheticEcg synthesise(const SyntheticPlan& plan, const SyntheticOptions& optio
 
   SyntheticEcg ecg;
   ecg.rate = options.rate;
-  ecg.length = static_cast<std::size_t>(options.rate * options.seconds + 0.5);
+  ecg.length = static_cast<std::size_t>(std::llround(options.rate * options.seconds));
   const LeadField field(plan.patient);
   ecg.rhythm = make_rhythm(plan, options.seconds);
   ecg.heart = make_heart(plan, field);

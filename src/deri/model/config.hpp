@@ -1,6 +1,7 @@
 #pragma once
 // What a model is: its networks and the preprocessing its weights expect. Written to a model folder's config.json.
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ struct InputConfig {
   std::vector<std::string> leads = mimic_leads();  // by name, in the network's channel order
   std::string scaling = "record-minmax";           // record-minmax (published), lead-zscore, millivolt
 
-  std::int64_t samples() const { return static_cast<std::int64_t>(rate * seconds + 0.5); }
+  std::int64_t samples() const { return std::llround(rate * seconds); }
 
   template <typename Visitor>
   void visit(Visitor& field) {
