@@ -51,6 +51,17 @@ std::shared_ptr<const WordPiece> make_tokenizer(const PretrainConfig& config, co
       train_wordpiece(cleaned_reports(store, training), static_cast<std::size_t>(config.vocabulary_size)));
 }
 
+// The model to begin with, on its device: the optimiser's state is made where the weights lie.
+ModelBundle initial_model(const PretrainConfig& config, const Store& store, const std::vector<std::size_t>& training,
+                          const torch::Device& device) {
+  const std::string& prompts = config.selection.prompts;
+  ModelBundle bundle =
+      new_model(config.model, make_tokenizer(config, store, training),
+                prompts.empty() ? Prompts() : Prompts::load(prompts), mix_seed(config.seed, {kModelSeed}));
+  bundle.model->to(device);
+  return bundle;
+}
+
 // Creates the run folder, or checks that the one there belongs to this configuration and store.
 void open_run_folder(const fs::path& run, const PretrainConfig& config, const Store& store, bool resume) {
   const Json configuration = write_config(config);
@@ -115,9 +126,7 @@ Pretraining::Pretraining(const PretrainConfig& config, const Store& store, const
       precision_(parse_precision(config.precision)),
       training_(records_with_report(store, kTrain)),
       validation_(records_with_report(store, kValidation)),
-      bundle_(new_model(config.model, make_tokenizer(config, store, training_),
-                        config.selection.prompts.empty() ? Prompts() : Prompts::load(config.selection.prompts),
-                        mix_seed(config.seed, {kModelSeed}))),
+      bundle_(initial_model(config, store, training_, device_)),
       reports_(store, *bundle_.tokenizer, bundle_.config.text),
       reader_(make_reader(store, bundle_.config.input)),
       loader_(reader_, training_, training_options()),
@@ -126,7 +135,6 @@ Pretraining::Pretraining(const PretrainConfig& config, const Store& store, const
     fail("{}: {} training records with a report; at least 2 are needed", store.path().string(), training_.size());
   if (validation_.size() < 2)
     fail("{}: {} validation records with a report; at least 2 are needed", store.path().string(), validation_.size());
-  bundle_.model->to(device_);
   open_run_folder(run, config, store, resume);
   if (resume)
     if (auto found = load_newest_checkpoint(run)) restore(std::move(*found));
