@@ -105,8 +105,8 @@ void add_label_set(HtmlPage& page, const std::string& set, const Json& result) {
   table.summary_rows = {table.rows.size(), table.rows.size() + 1};
   add_row("macro", trained.at("macro_auroc"), untrained.at("macro_auroc"), "", "", trained.at("macro_auprc"),
           trained.at("macro_f1"));
-  add_row("macro, ≥ 10 positives", trained.at("macro_auroc_frequent"),
-          untrained.at("macro_auroc_frequent"), "", "", trained.at("macro_auprc_frequent"), Json());
+  add_row("macro, ≥ 10 positives", trained.at("macro_auroc_frequent"), untrained.at("macro_auroc_frequent"), "", "",
+          trained.at("macro_auprc_frequent"), Json());
   const Json& difference = result.at("macro_auroc_trained_minus_untrained");
   table.caption =
       fmt::format("{}: {} records. Trained minus untrained, macro AUROC: {} [{}, {}].", set,
