@@ -24,6 +24,7 @@ for i in "${!stages[@]}"; do
 done
 echo "stages: in order"
 
+mkdir -p build
 cmake --preset tidy > build/tidy-configure.log 2>&1 || { cat build/tidy-configure.log; exit 1; }
 # Sources that include libtorch are compiled in groups (Unity/) and left out here: Debian 12's clang cannot read libtorch 1.13's
 # headers as C++20. g++ compiles them with -Wall -Wextra -Wpedantic -Werror.
