@@ -23,16 +23,16 @@ class EvaluationMode {
   bool was_training_;
 };
 
-torch::Tensor normalised(const torch::Tensor& rows) {
-  return torch::nn::functional::normalize(rows.to(torch::kFloat32),
-                                          torch::nn::functional::NormalizeFuncOptions().dim(1))
-      .cpu();
-}
-
 }  // namespace
 
 SignalReader make_reader(const Store& store, const InputConfig& config) {
   return SignalReader(store, config.leads, config.rate, config.seconds, parse_scaling(config.scaling));
+}
+
+torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device) {
+  const auto records = static_cast<std::int64_t>(batch.indices.size());
+  const auto leads = static_cast<std::int64_t>(input.leads.size());
+  return torch::from_blob(batch.ecg.data(), {records, leads, input.samples()}, torch::kFloat32).to(device);
 }
 
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
@@ -46,10 +46,7 @@ torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const 
   loader.start_epoch(0);
   std::vector<torch::Tensor> rows;
   while (auto batch = loader.next()) {
-    const auto size = static_cast<std::int64_t>(batch->indices.size());
-    const torch::Tensor ecg = torch::from_blob(
-        batch->ecg.data(), {size, static_cast<std::int64_t>(input.leads.size()), input.samples()}, torch::kFloat32);
-    rows.push_back(normalised(model.ecg_embedding(ecg.to(device))));
+    rows.push_back(l2_normalised(model.ecg_embedding(ecg_tensor(*batch, input, device)).to(torch::kFloat32)).cpu());
   }
   return rows.empty() ? torch::empty({0, model.config().width}) : torch::cat(rows);
 }
@@ -65,7 +62,7 @@ torch::Tensor embed_texts(const ModelBundle& bundle, const std::vector<std::stri
     std::vector<const std::vector<std::int32_t>*> batch;
     for (std::size_t i = first; i < std::min(first + kTextBatch, token_ids.size()); ++i) batch.push_back(&token_ids[i]);
     const TextInput input = make_text_input(batch, config, bundle.tokenizer->pad_id(), device);
-    rows.push_back(normalised(bundle.model->text_embedding(bundle.model->encode_text(input))));
+    rows.push_back(bundle.model->text_embedding(bundle.model->encode_text(input)).to(torch::kFloat32).cpu());
   }
   return rows.empty() ? torch::empty({0, bundle.config.width}) : torch::cat(rows);
 }

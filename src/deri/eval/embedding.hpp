@@ -16,6 +16,10 @@ namespace deri {
 // Throws Error if a lead is missing.
 SignalReader make_reader(const Store& store, const InputConfig& config);
 
+// A batch's records as a tensor [B, leads, samples] on `device`. On the CPU it is a view of the batch, which must
+// outlive it.
+torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device);
+
 // The zero-shot embeddings (EcgTextModel::ecg_embedding) of these records, rows L2-normalised:
 // [N,width] float32 on the CPU. The model goes back to the mode it was in.
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,

@@ -5,11 +5,8 @@
 #include <sstream>
 #include <unordered_set>
 
-#include <fmt/ranges.h>
-
 #include "deri/base/error.hpp"
 #include "deri/base/files.hpp"
-#include "deri/base/progress.hpp"
 #include "deri/base/random.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/html_page.hpp"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <unordered_map>
 
 #include "deri/base/error.hpp"
@@ -135,7 +134,7 @@ torch::Tensor class_embeddings(const ModelBundle& bundle, const std::vector<std:
   std::vector<torch::Tensor> classes;
   for (const std::string& label : labels)
     classes.push_back(embed_texts(bundle, bundle.prompts.texts(label), device).mean(0));
-  return torch::nn::functional::normalize(torch::stack(classes), torch::nn::functional::NormalizeFuncOptions().dim(1));
+  return l2_normalised(torch::stack(classes));
 }
 
 ScoredLabels zero_shot_scores(const torch::Tensor& records, const torch::Tensor& classes, const LabelMatrix& labels) {

@@ -97,7 +97,8 @@ class Pretraining {
   std::map<std::string, double> validate();
   void finish_epoch(Progress& progress);
   void checkpoint();
-  torch::Tensor ecg_tensor(Batch& batch) const;
+  // The objective's terms on a batch whose reports are given (whole, or thinned by token dropout).
+  LossTerms loss_terms(Batch& batch, const TextInput& reports);
   LoaderOptions training_options() const;
   std::int64_t total_steps() const { return config_.epochs * static_cast<std::int64_t>(loader_.batches()); }
 
@@ -165,13 +166,11 @@ void Pretraining::restore(Checkpoint checkpoint) {
                position_.batch);
 }
 
-torch::Tensor Pretraining::ecg_tensor(Batch& batch) const {
-  const InputConfig& input = bundle_.config.input;
-  return torch::from_blob(batch.ecg.data(),
-                          {static_cast<std::int64_t>(batch.indices.size()),
-                           static_cast<std::int64_t>(input.leads.size()), input.samples()},
-                          torch::kFloat32)
-      .to(device_);
+LossTerms Pretraining::loss_terms(Batch& batch, const TextInput& reports) {
+  const TextFeatures text = bundle_.model->encode_text(reports);
+  const torch::Tensor same =
+      config_.objective.exclude_duplicates ? reports_.same_report(batch.indices, device_) : torch::Tensor();
+  return bundle_.model->losses(ecg_tensor(batch, bundle_.config.input, device_), text, config_.objective, same);
 }
 
 void Pretraining::train_batch(Batch& batch) {
@@ -182,12 +181,9 @@ void Pretraining::train_batch(Batch& batch) {
   std::map<std::string, double> values;
   {
     const AutocastGuard autocast(precision_, device_);
-    const TextFeatures text = bundle_.model->encode_text(reports_.batch_with_dropout(
-        batch.indices, config_.augment.token_dropout,
-        mix_seed(config_.seed, {kTokenSeed, static_cast<std::uint64_t>(position_.step)}), device_));
-    const torch::Tensor same =
-        config_.objective.exclude_duplicates ? reports_.same_report(batch.indices, device_) : torch::Tensor();
-    const LossTerms terms = bundle_.model->losses(ecg_tensor(batch), text, config_.objective, same);
+    const std::uint64_t token_seed = mix_seed(config_.seed, {kTokenSeed, static_cast<std::uint64_t>(position_.step)});
+    const LossTerms terms = loss_terms(
+        batch, reports_.batch_with_dropout(batch.indices, config_.augment.token_dropout, token_seed, device_));
     total = total_loss(terms, config_.objective);
     for (const auto& [name, loss] : terms) values[name] = loss.item<double>();
   }
@@ -234,10 +230,7 @@ std::map<std::string, double> Pretraining::validate() {
   while (auto batch = loader.next()) {
     torch::manual_seed(
         mix_seed(config_.seed, {kStepSeed}));  // the RME module draws tokens: the same ones in every epoch
-    const TextFeatures text = bundle_.model->encode_text(reports_.batch(batch->indices, device_));
-    const torch::Tensor same =
-        config_.objective.exclude_duplicates ? reports_.same_report(batch->indices, device_) : torch::Tensor();
-    const LossTerms terms = bundle_.model->losses(ecg_tensor(*batch), text, config_.objective, same);
+    const LossTerms terms = loss_terms(*batch, reports_.batch(batch->indices, device_));
     const auto size = static_cast<double>(batch->indices.size());
     for (const auto& [name, loss] : terms) sums[name] += size * loss.item<double>();
     sums["loss"] += size * total_loss(terms, config_.objective).item<double>();
