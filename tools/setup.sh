@@ -6,7 +6,8 @@ packages=(
   g++ make cmake ninja-build ccache pkg-config
   libtorch-dev libgloo-dev libopenblas-dev
   libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev
-  libutf8proc-dev libsoxr-dev
+  libutf8proc-dev libsoxr-dev libxxhash-dev zlib1g-dev libpugixml-dev
+  libdcmtk-dev libbiosig-dev libflac-dev libcairo2-dev
   libgtest-dev libgmock-dev
 )
 if [[ "${1:-}" == --lint ]]; then packages+=(clang-format clang-tidy); fi

@@ -13,6 +13,7 @@
 
 #include "deri/base/csv.hpp"
 #include "deri/base/error.hpp"
+#include "deri/base/strings.hpp"
 #include "deri/data/ptbxl_labels.hpp"
 #include "deri/data/store.hpp"
 #include "deri/ecg/input.hpp"
@@ -101,13 +102,6 @@ struct Columns {
   std::optional<std::size_t> low, high;
 };
 
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(kBlanks) - first + 1));
-}
-
 // Fills `entry.record` from a row. Throws Error for a cell that cannot be used.
 void read_row(const std::vector<std::string>& cells, const Columns& columns, const PtbxlLabeller& labeller,
               Entry& entry, std::map<std::string, std::int64_t>& unknown_codes) {
@@ -115,7 +109,7 @@ void read_row(const std::vector<std::string>& cells, const Columns& columns, con
   record.id = whole_number(cells[columns.id], "ecg_id");
   record.patient = whole_number(cells[columns.patient], "patient_id");
   record.split = split_of_fold(cells[columns.fold]);
-  record.report = trimmed(cells[columns.report]);
+  record.report = std::string(trimmed(cells[columns.report]));
   const std::vector<ScpCode> codes = parse_scp_codes(cells[columns.codes]);
   for (const ScpCode& code : codes)
     if (!labeller.knows(code.code)) ++unknown_codes[code.code];

@@ -1,28 +1,22 @@
 #include "deri/ecg/wfdb_header.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <system_error>
 #include <type_traits>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "deri/base/error.hpp"
+#include "deri/base/strings.hpp"
 #include "deri/ecg/leads.hpp"
+#include "deri/ecg/units.hpp"
 
 namespace deri {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 // Takes the next word off the front of `line`; "" at its end.
 std::string_view take_word(std::string_view& line) {
@@ -48,38 +42,6 @@ bool take_char(std::string_view& text, char expected) {
   if (!text.starts_with(expected)) return false;
   text.remove_prefix(1);
   return true;
-}
-
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-}
-
-// Control characters would upset a terminal and break a message into lines.
-std::string printable(std::string_view text) {
-  std::string result(text);
-  std::replace_if(result.begin(), result.end(), is_control, '?');
-  return result;
-}
-
-// A word of the file inside a message.
-std::string shown(std::string_view word) {
-  return printable(word.substr(0, 60));
-}
-
-// mV per unit of voltage, or nothing for any other unit. The micro sign comes as U+00B5, as Greek
-// mu, or in Latin-1.
-std::optional<double> millivolts_per(std::string_view unit) {
-  constexpr std::array<std::pair<std::string_view, double>, 8> kUnits{{{"V", 1e3},
-                                                                       {"mV", 1},
-                                                                       {"mv", 1},
-                                                                       {"uV", 1e-3},
-                                                                       {"\xC2\xB5V", 1e-3},
-                                                                       {"\xCE\xBCV", 1e-3},
-                                                                       {"\xB5V", 1e-3},
-                                                                       {"nV", 1e-6}}};
-  for (const auto& [name, factor] : kUnits)
-    if (unit == name) return factor;
-  return std::nullopt;
 }
 
 class HeaderParser {
@@ -175,7 +137,7 @@ class HeaderParser {
   // Signal files lie beside the header; a name that leads elsewhere is not followed.
   std::string parse_file_name(std::string_view word) const {
     const bool leads_away = word.find_first_of("/\\") != std::string_view::npos || word == ".." || word == ".";
-    const bool unprintable = std::any_of(word.begin(), word.end(), is_control);
+    const bool unprintable = printable(word) != word;
     if (word.empty() || leads_away || unprintable)
       fail_here("'{}' is not the name of a file in the header's folder", shown(word));
     return std::string(word);
@@ -230,13 +192,6 @@ class HeaderParser {
   std::size_t line_number_ = 0;
   WfdbHeader header_;
 };
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
 
 // The word after "KEY:" or "<KEY>:" in `comment` (lower case, as `key`); "" if there is none.
 std::string_view comment_field(std::string_view comment, std::string_view key) {
