@@ -74,9 +74,9 @@ TEST_F(WfdbTest, DefaultsWhereTheHeaderIsSilent) {
   EXPECT_DOUBLE_EQ(recording.rate, 250);
   EXPECT_EQ(recording.leads.at(0).name, "signal 1");
   EXPECT_THAT(recording.leads.at(0).samples, ElementsAre(1, -2, 3));
-  const Recording zero_gain = read("r 1 100/24000(7) 0 12:30:00 01/02/2003\nr.dat 16 0\n");
-  EXPECT_DOUBLE_EQ(zero_gain.rate, 100);
-  EXPECT_THAT(zero_gain.leads.at(0).samples, ElementsAre(1, -2, 3));
+  const Recording dated = read("r 1 100/24000(7) 0 12:30:00 01/02/2003\nr.dat 16\n");
+  EXPECT_DOUBLE_EQ(dated.rate, 100);
+  EXPECT_EQ(dated.recorded_at, "2003-02-01T12:30:00");
 }
 
 TEST_F(WfdbTest, ReadsOnlyAsManySamplesAsPromised) {
@@ -206,13 +206,101 @@ TEST_F(WfdbTest, SignalFilesStayInTheirFolder) {
                       AllOf(HasSubstr("line 2"), HasSubstr("not the name of a file")));
 }
 
-TEST_F(WfdbTest, WhatIsNotReadYetIsSaid) {
-  put("r.dat", bytes_16({1, 2, 3, 4}));
-  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 80\n"), HasSubstr("format 80 is not read yet"));
-  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 16x4\n"), HasSubstr("samples per frame"));
-  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 16:3\n"), HasSubstr("skewed"));
-  EXPECT_DERI_ERROR(read("r/2 1 100 1\na 1\nb 1\n"), HasSubstr("several segments"));
-  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 16 10/mmHg 12 0 1 1 0 ABP\n"), HasSubstr("'mmHg'"));
+// ---- Frames, skew, segments
+
+TEST_F(WfdbTest, FormatEightCountsFromTheInitialValue) {
+  put("r.dat", std::string("\x00\x7F\x80\x01", 4));  // 0, +127, -128, +1
+  EXPECT_THAT(read("r 1 100 4\nr.dat 8 1/mV 12 0 -50\n").leads.at(0).samples, ElementsAre(-50, 77, -51, -50));
+  EXPECT_THAT(read("r 2 100 2\nr.dat 8 1/mV 12 0 10\nr.dat 8 1/mV 12 0 20\n").leads.at(1).samples,
+              ElementsAre(147, 148));
+}
+
+TEST_F(WfdbTest, SlowerSignalsKeepTheirValue) {
+  put("r.dat", bytes_16({1, 2, 3, 10, 4, 5, 6, 20}));  // three samples of the first signal, one of the second
+  const std::string header = "r 2 100 2\nr.dat 16x3 1/mV 16 0 1 21 0 II\nr.dat 16 1/mmHg 16 0 10 30 0 ABP\n";
+  const Recording recording = read(header);
+  EXPECT_DOUBLE_EQ(recording.rate, 300);
+  EXPECT_THAT(recording.leads.at(0).samples, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(recording.leads.at(1).samples, ElementsAre(10, 10, 10, 20, 20, 20));
+  EXPECT_EQ(recording.leads.at(1).unit, "mmHg");
+  WfdbOptions average;
+  average.frames = WfdbFrames::kAverage;
+  EXPECT_DOUBLE_EQ(read(header, average).rate, 100);
+  EXPECT_THAT(read(header, average).leads.at(0).samples, ElementsAre(2, 5));
+}
+
+TEST_F(WfdbTest, SkewedSignalsArePutBackInLine) {
+  put("r.dat", bytes_16({1, 9, 2, 1, 3, 2, 4, 3}));
+  const Recording recording = read("r 2 100 4\nr.dat 16 1/mV 16 0 1 10 0 I\nr.dat 16:1 1/mV 16 0 9 15 0 II\n");
+  EXPECT_THAT(recording.leads.at(0).samples, ElementsAre(1, 2, 3));
+  EXPECT_THAT(recording.leads.at(1).samples, ElementsAre(1, 2, 3));
+  EXPECT_DERI_ERROR(read("r 2 100 4\nr.dat 16\nr.dat 16:4\n"), HasSubstr("skew"));
+}
+
+TEST_F(WfdbTest, SegmentsOfVariableLayout) {
+  put("a.dat", bytes_16({10, 20}));
+  put("b.dat", bytes_16({1, 100, 2, 200}));
+  put("a.hea", "a 1 100 2\na.dat 16 10/mV 16 0 10 30 0 II\n");
+  put("b.hea", "b 2 100 2\nb.dat 16 1/mmHg 16 0 1 3 0 ABP\nb.dat 16 100/mV 16 0 100 300 0 II\n");
+  put("l.hea", "l 2 100 0\n~ 0 1/mV 16 0 0 0 0 II\n~ 0 1/mmHg 16 0 0 0 0 ABP\n");
+  const Recording recording = read("r/4 2 100 5 10:20:30 1/2/2020\nl 0\na 2\n~ 1\nb 2\n# Age: 50\n");
+  ASSERT_EQ(recording.leads.size(), 2U);
+  EXPECT_EQ(recording.recorded_at, "2020-02-01T10:20:30");
+  EXPECT_EQ(recording.patient.age, 50);
+  EXPECT_THAT(recording.find("II")->samples, ElementsAre(1, 2, ::testing::IsNan(), 1, 2));
+  EXPECT_THAT(recording.find("ABP")->samples,
+              ElementsAre(::testing::IsNan(), ::testing::IsNan(), ::testing::IsNan(), 1, 2));
+  EXPECT_EQ(recording.find("ABP")->unit, "mmHg");
+}
+
+TEST_F(WfdbTest, SegmentsThatDoNotFit) {
+  put("a.dat", bytes_16({10, 20}));
+  put("a.hea", "a 1 100 2\na.dat 16 10/mV 16 0 10 30 0 II\n");
+  put("fast.hea", "fast 1 200 2\na.dat 16 10/mV 16 0 10 30 0 II\n");
+  put("two.hea", "two 2 100 1\na.dat 16 10/mV\na.dat 16 10/mV\n");
+  put("unit.hea", "unit 1 100 2\na.dat 16 10/bpm 16 0 10 30 0 II\n");
+  put("nest.hea", "nest/1 1 100 2\na 2\n");
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"r/2 1 100 3\na 2\na 2\n", "promises 3 samples, its segments have 4"},
+      {"r/0 1 100 0\n", "no segments"},
+      {"r/2 1 100 4\na 2\n", "promises 2 segments and describes 1"},
+      {"r/2 1 100 3\na 2\na 1\n", "has 2 samples"},
+      {"r/2 1 100\na 2\nfast 2\n", "200 frames a second"},
+      {"r/2 1 100\na 2\ntwo 1\n", "has 2 signals"},
+      {"r/2 1 100\na 2\nunit 2\n", "is in 'bpm'"},
+      {"r/1 1 100\nnest 2\n", "has segments itself"},
+      {"r/1 1 100\nr 2\n", "has segments itself"},
+      {"r/1 1 100\n../a 2\n", "not the name of a file"},
+      {"r/1 1 100\nnone 2\n", "none.hea"},
+      {"r/2 1 100\n~ 2\na 2\n", "no layout"},
+      {"r/2 1 100\n~ 0\na 2\n", "layout"},
+      {"r/2 1 100\na 2\n~ 1000000000\n", "at once"},
+      {"r/2 1 100\na 18446744073709551615\na 2\n", "at once"},
+  };
+  for (const auto& [header, message] : cases) {
+    SCOPED_TRACE(header);
+    EXPECT_DERI_ERROR(read(header), HasSubstr(message));
+  }
+}
+
+TEST_F(WfdbTest, ASignalWithoutSamplesHasPlaceInALayoutOnly) {
+  EXPECT_DERI_ERROR(read("r 1 100 1\n~ 0 1/mV\n"), HasSubstr("none of its signals has samples"));
+  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 0\n"), HasSubstr("format 0"));
+  EXPECT_DERI_ERROR(read("r 1 100 1\n~ 16\n"), HasSubstr("format 0"));
+}
+
+TEST_F(WfdbTest, WhatIsNoFlacStreamIsRefused) {
+  put("r.dat", "fLaC is how it begins, but not how it goes on: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+  EXPECT_DERI_ERROR(read("r 1 100 1\nr.dat 516\n"), HasSubstr("r.dat"));
+  put("r.dat", "");
+  EXPECT_DERI_ERROR(read("r 1 100\nr.dat 508\n"), HasSubstr("r.dat"));
+  EXPECT_DERI_ERROR(read("r 2 100 1\nr.dat 516x2\nr.dat 516\n"), HasSubstr("samples per frame"));
+}
+
+TEST_F(WfdbTest, TheDefaultGainIsNoted) {
+  put("r.dat", bytes_16({1}));
+  EXPECT_THAT(read("r 1 100 1\nr.dat 16\n").notes, ElementsAre(HasSubstr("no gain")));
+  EXPECT_THAT(read("r 1 100 1\nr.dat 16 100\n").notes, ::testing::IsEmpty());
 }
 
 TEST_F(WfdbTest, MalformedHeadersAreRefusedWithTheirLine) {
@@ -224,7 +312,15 @@ TEST_F(WfdbTest, MalformedHeadersAreRefusedWithTheirLine) {
       {"r\n", "number of signals"},
       {"r -1 100 1\n", "number of signals"},
       {"r 0 100 1\n", "no signals"},
-      {"r 1 0 1\nr.dat 16\n", "sampling rate"},
+      {"r 1 0 1\nr.dat 16\n", "makes no sense"},
+      {"r 1 -500 1\nr.dat 16\n", "makes no sense"},
+      {"r 1 1e9 1\nr.dat 16\n", "makes no sense"},
+      {"r 1 100 1\nr.dat 17\n", "no signal format 17"},
+      {"r 1 100 1\nr.dat 16x0\n", "samples per frame"},
+      {"r 1 100 1\nr.dat 16x99999999\n", "samples per frame"},
+      {"r 1 100 1\nr.dat 16:-1\n", "frames of skew"},
+      {"r 1 100 1\nr.dat 16 0/mV\n", "never calibrated"},
+      {"r 1 100 1\nr.dat 16 200 12 0 first\n", "initial value"},
       {"r 1 nan 1\nr.dat 16\n", "sampling rate"},
       {"r 1 inf 1\nr.dat 16\n", "sampling rate"},
       {"r 1 100Hz 1\nr.dat 16\n", "sampling rate"},
@@ -254,8 +350,8 @@ TEST_F(WfdbTest, MalformedHeadersAreRefusedWithTheirLine) {
 TEST_F(WfdbTest, MessagesStayOnOneLine) {
   put("r.dat", bytes_16({1}));
   try {
-    read("r 1 100 1\nr.dat 16 1/m\rV\x1B[31m 12 0 1 1 0 I\n");
-    FAIL() << "the unit was accepted";
+    read("r 1 100 1\nr.dat 1\r6\x1B[31m 1/mV 12 0 1 1 0 I\n");
+    FAIL() << "the format was accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), ::testing::Not(::testing::MatchesRegex("(.|\n)*[\x01-\x1F](.|\n)*")));
   }

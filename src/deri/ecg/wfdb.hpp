@@ -11,24 +11,37 @@
 
 #include "deri/base/files.hpp"
 #include "deri/ecg/recording.hpp"
+#include "deri/ecg/wfdb_folder.hpp"
 
 namespace deri {
 
-struct WfdbOptions {
-  bool verify_checksums = true;  // refuse a signal whose 16-bit sum is not the one its header gives
+// What becomes of signals with several samples per frame, that is of a record whose signals differ in rate.
+enum class WfdbFrames {
+  kExpand,   // the recording has the rate of its fastest signal; a slower one keeps each value until its next
+  kAverage,  // the recording has the frame rate; of several samples the integer mean is taken, as WFDB's tools do by
+             // default
 };
 
-// Reads a record; `header` is the path of NAME.hea, the suffix may be left out. Signal formats 16
-// and 212, one or several signal files, byte offsets, gain, baseline and units (volts in any of V,
-// mV, uV, nV; mV come out). A sample that marks itself invalid (-32768 in format 16, -2048 in
-// format 212) becomes NaN. A signal without a description is named "signal N", from 1. Age and sex
-// are taken from comments such as "Age: 63" and "Sex: F".
+struct WfdbOptions {
+  bool verify_checksums = true;  // refuse a signal whose 16-bit sum is not the one its header gives
+  WfdbFrames frames = WfdbFrames::kExpand;
+};
+
+// Reads a record; `header` is the path of NAME.hea, the suffix may be left out. All signal formats of signal(5): 8, 16,
+// 24, 32, 61, 80, 160, 212, 310, 311 and, compressed, 508, 516, 524; one or several signal files, byte offsets, skew
+// (the samples are put back in line; the frames at the end that not every signal has are left out), several samples per
+// frame, records of several segments of fixed or variable layout (a signal that a segment lacks, and a gap, become
+// NaN). Voltages come out in mV, other signals in the unit they have. A sample that marks itself invalid (-32768 in
+// format 16, -2048 in format 212 …) becomes NaN. A signal without a description is named "signal N", from 1. Age and
+// sex are taken from comments such as "Age: 63" and "Sex: F".
 //
-// Throws Error, naming the file, for a header that is malformed or promises more than the signal
-// file holds (nothing is allocated before that is known), a signal file that is missing or lies
-// outside the header's folder, a wrong checksum, units that are not volts, and what is not read
-// yet: other formats, several samples per frame, skew, several segments.
+// Throws Error, naming the file, for a header that is malformed or promises more than the signal file holds (nothing is
+// allocated before that is known), a signal file that is missing, a name that would lead out of the header's folder, a
+// gain of zero, and a wrong checksum.
 Recording read_wfdb(const std::filesystem::path& header, const WfdbOptions& options = {});
+
+// The same from files kept elsewhere; `name` is the record's, without suffix.
+Recording read_wfdb(const WfdbFolder& folder, const std::string& name, const WfdbOptions& options = {});
 
 // What a record on disk holds: integers, and how they become mV.
 struct WfdbSignals {
