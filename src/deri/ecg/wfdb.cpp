@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -231,13 +232,26 @@ class SegmentReader {
 
   template <typename T>
   static std::vector<float> to_unit(std::span<const T> samples, const WfdbSignalSpec& signal) {
+    // Where sample, baseline and gain are exact in float, so that float's quotient is the correctly rounded one, it is
+    // the same as double's rounded again (Figueroa 1995: 53 >= 2 * 24 + 2 bits), at twice the speed.
+    constexpr std::int64_t kExact = 1 << 23;
+    const bool exact = sizeof(T) == 2 && std::abs(signal.baseline) < kExact && signal.scale == 1 &&
+                       static_cast<double>(static_cast<float>(signal.gain)) == signal.gain;
+    return exact ? convert<T, float>(samples, signal) : convert<T, double>(samples, signal);
+  }
+
+  template <typename T, typename Real>
+  static std::vector<float> convert(std::span<const T> samples, const WfdbSignalSpec& signal) {
     std::vector<float> values(samples.size());
-    const auto baseline = static_cast<double>(signal.baseline);
-    for (std::size_t i = 0; i < samples.size(); ++i)
-      values[i] = static_cast<float>((static_cast<double>(samples[i]) - baseline) / signal.gain * signal.scale);
-    if (!signal.format->missing) return values;
-    const auto missing = static_cast<T>(*signal.format->missing);
-    for (std::size_t i = 0; i < samples.size(); ++i) values[i] = samples[i] == missing ? kNaN : values[i];
+    const auto baseline = static_cast<Real>(signal.baseline);
+    const auto gain = static_cast<Real>(signal.gain);
+    const auto scale = static_cast<Real>(signal.scale);
+    const std::int32_t mark = signal.format->missing.value_or(0);
+    const bool marked = signal.format->missing.has_value();  // format 8 marks no sample as missing
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const auto value = static_cast<float>((static_cast<Real>(samples[i]) - baseline) / gain * scale);
+      values[i] = marked && samples[i] == mark ? kNaN : value;
+    }
     return values;
   }
 
