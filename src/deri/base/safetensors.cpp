@@ -52,9 +52,8 @@ TensorView parse_tensor(const Json& entry, std::span<const std::byte> data, cons
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
-  const std::string name = path.string();
-  const auto bytes = file_.bytes();
+Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& name) {
+  Safetensors content;
   std::uint64_t header_bytes = 0;
   if (bytes.size() < kLengthBytes) fail("{}: not a safetensors file", name);
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
@@ -66,13 +65,14 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path
   const auto data = bytes.subspan(kLengthBytes + header_bytes);
   for (const auto& [key, entry] : tree.items()) {
     if (key != "__metadata__") {
-      tensors_.emplace(key, parse_tensor(entry, data, key, name));
+      content.tensors.emplace(key, parse_tensor(entry, data, key, name));
       continue;
     }
     if (!entry.is_object()) fail("{}: the safetensors metadata is not an object", name);
     for (const auto& [meta_key, value] : entry.items())
-      metadata_[meta_key] = value.is_string() ? value.get<std::string>() : value.dump();
+      content.metadata[meta_key] = value.is_string() ? value.get<std::string>() : value.dump();
   }
+  return content;
 }
 
 void write_safetensors(const std::filesystem::path& path,

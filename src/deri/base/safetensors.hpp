@@ -19,19 +19,28 @@ struct TensorView {
   std::span<const std::byte> bytes;  // little endian, C order
 };
 
+struct Safetensors {
+  std::map<std::string, TensorView> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+// The content of a file; the tensors point into `bytes`. Checks the header whole: sizes, offsets, types. Throws Error
+// beginning with `name`.
+Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& name);
+
 // A memory-mapped safetensors file.
 class SafetensorsFile {
  public:
-  // Checks the header whole: sizes, offsets, overlaps. Throws Error.
-  explicit SafetensorsFile(const std::filesystem::path& path);
+  // Throws Error as parse_safetensors does, and if the file cannot be read.
+  explicit SafetensorsFile(const std::filesystem::path& path)
+      : file_(path), content_(parse_safetensors(file_.bytes(), path.string())) {}
 
-  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::map<std::string, TensorView>& tensors() const { return content_.tensors; }
+  const std::map<std::string, std::string>& metadata() const { return content_.metadata; }
 
  private:
   MappedFile file_;
-  std::map<std::string, TensorView> tensors_;
-  std::map<std::string, std::string> metadata_;
+  Safetensors content_;
 };
 
 // Writes tensors in the order given; the file appears whole. Throws Error if it cannot.

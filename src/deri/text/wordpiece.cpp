@@ -63,16 +63,19 @@ std::int32_t WordPiece::required_id(const char* token, const std::string& name) 
 }
 
 WordPiece WordPiece::load(const std::filesystem::path& vocab_txt) {
-  const auto text = read_file(vocab_txt, kMaxVocabularyBytes);
+  return parse(read_file(vocab_txt, kMaxVocabularyBytes), vocab_txt.string());
+}
+
+WordPiece WordPiece::parse(std::string_view text, const std::string& name) {
   std::vector<std::string> tokens;
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = std::min(text.find('\n', begin), text.size());
-    auto line = std::string_view(text).substr(begin, end - begin);
+    auto line = text.substr(begin, end - begin);
     if (line.ends_with('\r')) line.remove_suffix(1);
     tokens.emplace_back(line);
     begin = end + 1;
   }
-  return WordPiece(std::move(tokens), vocab_txt.string());
+  return WordPiece(std::move(tokens), name);
 }
 
 void WordPiece::save(const std::filesystem::path& vocab_txt) const {

@@ -29,6 +29,8 @@ class WordPiece {
   // vocab.txt: one token a line, id = line number from 0; line breaks LF or CRLF. Throws Error if
   // the file cannot be read or is no vocabulary.
   static WordPiece load(const std::filesystem::path& vocab_txt);
+  // The same from the file's content; messages begin with `name`.
+  static WordPiece parse(std::string_view text, const std::string& name);
   void save(const std::filesystem::path& vocab_txt) const;
 
   std::size_t size() const { return tokens_.size(); }
