@@ -52,6 +52,8 @@ TEST_F(Safetensors, RefusesDamage) {
   EXPECT_DERI_ERROR(open(R"({"t":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}})"),
                     HasSubstr("impossible"));
   EXPECT_DERI_ERROR(open(R"({"t":{"shape":[2]}})"), HasSubstr("malformed"));
+  EXPECT_DERI_ERROR(open(R"({"t":{"dtype":"F16","shape":[2],"data_offsets":[0,1e40]}})"), HasSubstr("whole number"));
+  EXPECT_DERI_ERROR(open(R"({"t":{"dtype":"F16","shape":["2"],"data_offsets":[0,4]}})"), HasSubstr("whole number"));
   EXPECT_DERI_ERROR(open("[1]"), HasSubstr("not an object"));
   EXPECT_DERI_ERROR(open("{"), HasSubstr("JSON"));
   write_file_atomic(path_, std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10));

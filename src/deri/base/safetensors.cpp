@@ -6,6 +6,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/base/json.hpp"
+#include "deri/base/strings.hpp"
 
 namespace deri {
 namespace {
@@ -34,11 +35,17 @@ TensorView parse_tensor(const Json& entry, std::span<const std::byte> data, cons
                         const std::string& file) {
   TensorView tensor;
   std::uint64_t begin = 0, end = 0, bytes = 0;
+  // A number beyond 64 bits is a floating-point one to the parser, and its conversion undefined: only whole ones pass.
+  const auto whole = [&](const Json& value) -> const Json& {
+    if (!value.is_number_integer())
+      fail("{}: tensor '{}' has '{}' where a whole number belongs", file, name, shown(value.dump()));
+    return value;
+  };
   try {
     tensor.dtype = entry.at("dtype").get<std::string>();
-    tensor.shape = entry.at("shape").get<std::vector<std::int64_t>>();
-    begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
-    end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+    for (const Json& size : entry.at("shape")) tensor.shape.push_back(whole(size).get<std::int64_t>());
+    begin = whole(entry.at("data_offsets").at(0)).get<std::uint64_t>();
+    end = whole(entry.at("data_offsets").at(1)).get<std::uint64_t>();
   } catch (const nlohmann::json::exception&) {
     fail("{}: the entry of tensor '{}' is malformed", file, name);
   }
