@@ -10,7 +10,11 @@ packages=(
   libdcmtk-dev libbiosig-dev libflac-dev libcairo2-dev
   libgtest-dev libgmock-dev
 )
-if [[ "${1:-}" == --lint ]]; then packages+=(clang-format clang-tidy); fi
+case "${1:-}" in
+  --lint) packages+=(clang-format clang-tidy) ;;
+  --fuzz) packages+=(clang libclang-rt-dev) ;;
+  --bench) packages+=(libbenchmark-dev) ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,5 +1,7 @@
 #include "deri/ecg/recording.hpp"
 
+#include <algorithm>
+
 #include "testing/testing.hpp"
 
 namespace deri {
@@ -50,6 +52,33 @@ TEST(Recording, RefusesLeadsOfDifferentLength) {
   Recording recording = three_leads();
   recording.leads[1].samples.pop_back();
   EXPECT_DERI_ERROR(select_leads(recording, {"aVF", "aVL"}), AllOf(HasSubstr("aVL"), HasSubstr("2 samples")));
+}
+
+TEST(Recording, RefusesALeadThatIsThereTwice) {
+  Recording recording = three_leads();
+  recording.leads[1].name = recording.leads[0].name;
+  EXPECT_DERI_ERROR(select_leads(recording, {recording.leads[0].name}), HasSubstr("more than once"));
+}
+
+TEST(DeriveLimbLeads, FollowsEinthovenAndGoldberger) {
+  std::vector<Lead> leads{{"V1", {9, 9}}, {"II", {1, 0.5F}}, {"I", {0.25F, 2}}, {"aVF", {7, 7}}};
+  EXPECT_THAT(derive_limb_leads(leads), ::testing::ElementsAre("III", "aVR", "aVL"));
+  const auto samples = [&](const char* name) {
+    return std::find_if(leads.begin(), leads.end(), [&](const Lead& lead) { return lead.name == name; })->samples;
+  };
+  EXPECT_THAT(samples("III"), ::testing::ElementsAre(0.75F, -1.5F));
+  EXPECT_THAT(samples("aVR"), ::testing::ElementsAre(-0.625F, -1.25F));
+  EXPECT_THAT(samples("aVL"), ::testing::ElementsAre(-0.25F, 1.75F));
+  EXPECT_THAT(samples("aVF"), ::testing::ElementsAre(7, 7)) << "what the file has stays";
+  std::vector<std::string> order;
+  for (const Lead& lead : leads) order.push_back(lead.name);
+  EXPECT_THAT(order, ::testing::ElementsAre("I", "II", "III", "aVR", "aVL", "aVF", "V1"));
+}
+
+TEST(DeriveLimbLeads, NeedsBothLeads) {
+  std::vector<Lead> leads{{"I", {1}}, {"V1", {1}}};
+  EXPECT_TRUE(derive_limb_leads(leads).empty());
+  EXPECT_EQ(leads.size(), 2U);
 }
 
 }  // namespace

@@ -79,6 +79,12 @@ TEST_F(WfdbTest, DefaultsWhereTheHeaderIsSilent) {
   EXPECT_EQ(dated.recorded_at, "2003-02-01T12:30:00");
 }
 
+TEST_F(WfdbTest, FieldsMayBeSeparatedByTabs) {
+  put("r.dat", bytes_16({1000}));
+  EXPECT_EQ(read("r\t1\t500\t1\nr.dat\t16\t1000/mV\t16\t0\t1000\t1000\t0\tECG lead I\n").leads.at(0).name,
+            "ECG lead I");
+}
+
 TEST_F(WfdbTest, ReadsOnlyAsManySamplesAsPromised) {
   put("r.dat", bytes_16({1000, 2000, 3000}));
   EXPECT_THAT(read("r 1 100 2\nr.dat 16 1000\n").leads.at(0).samples, ElementsAre(1, 2));

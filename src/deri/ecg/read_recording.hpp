@@ -20,10 +20,11 @@ struct ReadOptions {
   std::vector<std::string> leads;  // names, in the file's order
 };
 
-// The format of a file, found from its first bytes and, where these say nothing (CSV, WFDB), from its name.
-enum class EcgFormat { kWfdb, kMatlab, kDicom, kAecg, kMuse, kScp, kEdf, kBdf, kIshne, kCsv, kNpy };
+enum class EcgFormat { kWfdb, kMatlab, kDicom, kAecg, kMuse, kScp, kEdf, kIshne, kCsv, kNpy };
 
-// Throws Error for a file that cannot be read or is of no known format, naming those there are.
+// The format of a file, found from its first bytes and, where these say nothing (WFDB, CSV), from its name. kEdf
+// stands for BDF too. Throws Error for a file that cannot be read or is of
+// no known format, naming those there are.
 EcgFormat detect_format(const std::filesystem::path& path);
 
 // Reads a file of any format. For WFDB `path` is the header, a signal file beside a header of the same name, or the

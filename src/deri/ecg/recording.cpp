@@ -41,6 +41,9 @@ SignalMatrix select_leads(const Recording& recording, const std::vector<std::str
     const Lead* lead = recording.find(name);
     if (lead == nullptr)
       fail("{}: lead {} is missing; the file has {}", recording.source, canonical_lead(name), lead_list(recording));
+    if (std::count_if(recording.leads.begin(), recording.leads.end(),
+                      [&](const Lead& other) { return other.name == lead->name; }) > 1)
+      fail("{}: lead {} appears more than once; correct the names in the file", recording.source, lead->name);
     if (lead->samples.size() != matrix.length)
       fail("{}: lead {} has {} samples, the first lead {}; all leads must have one length", recording.source,
            lead->name, lead->samples.size(), matrix.length);

@@ -66,8 +66,8 @@ struct SignalMatrix {
   std::span<const float> lead(std::size_t index) const { return {values.data() + index * length, length}; }
 };
 
-// The named leads in the order asked for. Throws Error, naming the source and the lead, when one is absent or not a
-// voltage, or the leads differ in length.
+// The named leads in the order asked for. Throws Error, naming the source and the lead, when one is absent,
+// there twice or not a voltage, or the leads differ in length.
 SignalMatrix select_leads(const Recording& recording, const std::vector<std::string>& names);
 
 // Adds those of III, aVR, aVL and aVF that the recording lacks, computed from I and II as Einthoven and Goldberger

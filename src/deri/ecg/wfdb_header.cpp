@@ -187,7 +187,7 @@ class HeaderParser {
     const std::string_view checksum = take_word(line);
     if (!checksum.empty()) signal.checksum = whole_number<std::int32_t>(checksum, "a checksum");
     take_word(line);  // the block size of tape drives
-    signal.name = canonical_lead(printable(line));
+    signal.name = canonical_lead(printable(trimmed(line)));
     if (signal.name.empty()) signal.name = fmt::format("signal {}", header_.signals.size() + 1);
     return signal;
   }
