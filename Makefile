@@ -1,13 +1,16 @@
 # make demo   set up, build, and run the main job on synthetic ECGs; ends by naming the page with its results
 # make test   set up, build, and run every test
 # make lint   formatting, include order of the stages, clang-tidy
+# make fuzz   run every parser of bytes on mutated files, FUZZ_SECONDS each
+# make bench  measure
 
 PRESET ?= release
 BUILD := build/$(PRESET)
 DERI := $(BUILD)/bin/deri
 DEMO := demo
+FUZZ_SECONDS ?= 20
 
-.PHONY: build test demo lint format setup clean
+.PHONY: build test demo lint fuzz bench format setup clean
 
 build: setup
 	@cmake --preset $(PRESET) > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
@@ -35,6 +38,17 @@ demo: build
 lint:
 	@tools/setup.sh --lint
 	tools/lint.sh
+
+fuzz:
+	@tools/setup.sh
+	@tools/setup.sh --fuzz
+	tools/fuzz.sh $(FUZZ_SECONDS)
+
+bench: setup
+	@tools/setup.sh --bench
+	cmake --preset $(PRESET) -DDERI_BUILD_BENCHMARKS=ON > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
+	cmake --build $(BUILD) --target bench_reading
+	$(BUILD)/benchmarks/bench_reading
 
 format:
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i

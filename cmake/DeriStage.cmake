@@ -12,6 +12,9 @@ if(DERI_SANITIZE)
                                                       -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(deri_compile_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(DERI_FUZZ)
+  target_compile_options(deri_compile_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # deri_stage(NAME [TORCH] [USES libs...]): the static library of one folder of src/deri. Stages are linked
 # in the order of docs/architecture.md, so a folder cannot use one to its right.
