@@ -52,5 +52,29 @@ TEST_F(Csv, ErrorsNameFileColumnAndLine) {
   EXPECT_DERI_ERROR(open_quote.next(cells), HasSubstr("never closed"));
 }
 
+TEST_F(Csv, ATableIsReadAtRandom) {
+  const CsvTable table(file("id,text\r\n1,\"a,\n\"\"b\"\n2\n3,c,d\n4,"));
+  EXPECT_THAT(table.header(), ElementsAre("id", "text"));
+  ASSERT_EQ(table.size(), 4U);
+  std::vector<std::string> cells = {"left", "over", "cells"};
+  table.row(3, cells);
+  EXPECT_THAT(cells, ElementsAre("4", ""));
+  table.row(0, cells);
+  EXPECT_THAT(cells, ElementsAre("1", "a,\n\"b"));
+  EXPECT_EQ(table.line(0), 2U);
+  EXPECT_EQ(table.line(1), 4U);
+  EXPECT_DERI_ERROR(table.row(1, cells), HasSubstr("table.csv:4: 1 cells"));
+  EXPECT_DERI_ERROR(table.row(2, cells), HasSubstr("table.csv:5: 3 cells"));
+  std::string cell;
+  table.cell(0, 1, cell);
+  EXPECT_EQ(cell, "a,\n\"b");
+  table.cell(1, 0, cell);
+  EXPECT_EQ(cell, "2");
+  EXPECT_DERI_ERROR(table.cell(1, 1, cell), HasSubstr("table.csv:4"));
+  EXPECT_DERI_ERROR(CsvTable(file("a,b\n1,\"2\n")), HasSubstr("table.csv:2: a quoted cell is never closed"));
+  EXPECT_DERI_ERROR(CsvTable(file("a,b\n"), {"c"}), HasSubstr("'c'"));
+  EXPECT_EQ(CsvTable(file("a\n")).size(), 0U);
+}
+
 }  // namespace
 }  // namespace deri

@@ -89,6 +89,50 @@ TEST(StagedDirectory, AppearsWholeOrNotAtAll) {
   EXPECT_EQ(entries(folder.path()), 1U);
 }
 
+TEST(StagedDirectory, KeepsWhatAnotherRunIsToGoOnWith) {
+  const TemporaryDirectory folder;
+  const fs::path target = folder.path() / "out";
+  {
+    StagedDirectory staged(target);
+    write_file_atomic(staged.path() / "f", "1");
+    staged.keep(true);
+  }
+  EXPECT_EQ(read_file(folder.path() / "out.partial/f"), "1");
+  {
+    const StagedDirectory staged(target, false, StagedDirectory::Leftover::kKeep);
+    EXPECT_EQ(read_file(staged.path() / "f"), "1");
+  }
+  EXPECT_EQ(read_file(folder.path() / "out.partial/f"), "1");
+  { const StagedDirectory staged(target); }
+  EXPECT_EQ(entries(folder.path()), 0U);
+}
+
+TEST(AppendFile, GrowsAndIsCutBack) {
+  const TemporaryDirectory folder;
+  const fs::path path = folder.path() / "f";
+  const std::string large(100'000, 'x');
+  {
+    AppendFile file(path);
+    file.write("head");
+    file.write(large);
+    file.write("tail");
+    EXPECT_EQ(file.size(), large.size() + 8);
+    EXPECT_EQ(fs::file_size(path), large.size() + 4);  // small writes wait for flush()
+    file.overwrite(0, std::as_bytes(std::span("HEAD", 4)));
+    file.write("lost: never flushed");
+  }
+  EXPECT_EQ(read_file(path), "HEAD" + large + "tail");
+  AppendFile file(path);
+  EXPECT_EQ(file.size(), large.size() + 8);
+  file.cut(5);
+  file.write("!");
+  file.sync();
+  EXPECT_EQ(read_file(path), "HEADx!");
+  EXPECT_DERI_ERROR(file.cut(7), HasSubstr("shorter"));
+  EXPECT_DERI_ERROR(AppendFile{path}, HasSubstr("another process"));
+  EXPECT_DERI_ERROR(AppendFile{folder.path() / "none/f"}, HasSubstr("cannot write"));
+}
+
 TEST(MappedFile, ShowsTheBytesAndAnEmptyFile) {
   const TemporaryDirectory folder;
   write_file_atomic(folder.path() / "f", "abc");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,18 +129,82 @@ void write_file_atomic(const fs::path& path, std::string_view text, Survives sur
   file.commit();
 }
 
-StagedDirectory::StagedDirectory(fs::path path, bool replace) : final_(std::move(path)), replace_(replace) {
+AppendFile::AppendFile(fs::path path) : path_(std::move(path)) {
+  fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail_system("cannot write", path_);
+  // Some network file systems know no locks: then nobody is kept out.
+  const bool taken = ::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const off_t end = taken ? -1 : ::lseek(fd_, 0, SEEK_END);
+  if (end < 0) {
+    const int code = errno;
+    ::close(std::exchange(fd_, -1));
+    if (taken) fail("{} is being written by another process: wait for it, or choose another folder", path_.string());
+    errno = code;
+    fail_system("cannot write", path_);
+  }
+  size_ = static_cast<std::uint64_t>(end);
+  buffer_.reserve(kBufferBytes);
+}
+
+AppendFile::~AppendFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void AppendFile::cut(std::uint64_t size) {
+  flush();
+  if (size > size_) fail("{} is shorter than it was: {} bytes of {}", path_.string(), size_, size);
+  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0 || ::lseek(fd_, 0, SEEK_END) < 0)
+    fail_system("cannot write", path_);
+  size_ = size;
+}
+
+void AppendFile::write(std::span<const std::byte> bytes) {
+  const char* data = reinterpret_cast<const char*>(bytes.data());
+  constexpr std::size_t kLarge = std::size_t{1} << 16;  // worth a system call, not a copy
+  if (bytes.size() < kLarge && buffer_.size() + bytes.size() <= kBufferBytes) {
+    buffer_.append(data, bytes.size());
+    return;
+  }
+  flush();
+  if (bytes.size() < kLarge) {
+    buffer_.append(data, bytes.size());
+  } else {
+    write_all(fd_, data, bytes.size(), path_);
+    size_ += bytes.size();
+  }
+}
+
+void AppendFile::overwrite(std::uint64_t offset, std::span<const std::byte> bytes) {
+  flush();
+  if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) fail_system("cannot write", path_);
+  write_all(fd_, reinterpret_cast<const char*>(bytes.data()), bytes.size(), path_);
+  if (::lseek(fd_, 0, SEEK_END) < 0) fail_system("cannot write", path_);
+}
+
+void AppendFile::flush() {
+  write_all(fd_, buffer_.data(), buffer_.size(), path_);
+  size_ += buffer_.size();
+  buffer_.clear();
+}
+
+void AppendFile::sync() {
+  flush();
+  if (::fsync(fd_) != 0 && errno != EINVAL) fail_system("cannot write", path_);
+}
+
+StagedDirectory::StagedDirectory(fs::path path, bool replace, Leftover leftover)
+    : final_(std::move(path)), replace_(replace), kept_(leftover == Leftover::kKeep) {
   while (!final_.has_filename() && final_.has_parent_path()) final_ = final_.parent_path();
   if (fs::exists(final_) && !replace_)
     fail("{} exists already: choose another folder or remove it first", final_.string());
   staging_ = final_.string() + ".partial";
   std::error_code ignored;
-  fs::remove_all(staging_, ignored);  // what a killed run left behind
+  if (leftover == Leftover::kRemove) fs::remove_all(staging_, ignored);
   make_directories(staging_);
 }
 
 StagedDirectory::~StagedDirectory() {
-  if (committed_) return;
+  if (committed_ || kept_) return;
   std::error_code ignored;
   fs::remove_all(staging_, ignored);
 }

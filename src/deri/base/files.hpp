@@ -45,11 +45,44 @@ class AtomicFile {
 void write_file_atomic(const std::filesystem::path& path, std::string_view text,
                        Survives survives = Survives::kPowerCut);
 
-// A folder filled under `<path>.partial` and renamed to `path` by commit(); without commit() nothing is left.
-// Throws Error if `path` exists and `replace` is false. With `replace` the old folder goes when the new one is whole.
+// A file that grows at its end and outlives the process that writes it, so that another can go on: what resumable work
+// stages. Written bytes are buffered; what was flushed survives the process being killed. Throws Error naming the file.
+class AppendFile {
+ public:
+  // Opens or creates the file. Throws Error if another process has it open for this.
+  explicit AppendFile(std::filesystem::path path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  // With what is buffered.
+  std::uint64_t size() const { return size_ + buffer_.size(); }
+  // Drops what lies beyond `size`. Throws Error if the file is shorter.
+  void cut(std::uint64_t size);
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Overwrites bytes already written, at `offset` from the start.
+  void overwrite(std::uint64_t offset, std::span<const std::byte> bytes);
+  void flush();
+  // Flushes, and waits until the disk has it.
+  void sync();
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+  std::uint64_t size_ = 0;  // in the file
+  std::string buffer_;
+};
+
+// A folder filled under `<path>.partial` and renamed to `path` by commit(); without commit() nothing is left, unless
+// keep() was called. Throws Error if `path` exists and `replace` is false. With `replace` the old folder goes when the
+// new one is whole.
 class StagedDirectory {
  public:
-  explicit StagedDirectory(std::filesystem::path path, bool replace = false);
+  // What an unfinished run left under `<path>.partial`.
+  enum class Leftover { kRemove, kKeep };
+
+  explicit StagedDirectory(std::filesystem::path path, bool replace = false, Leftover leftover = Leftover::kRemove);
   ~StagedDirectory();
   StagedDirectory(const StagedDirectory&) = delete;
   StagedDirectory& operator=(const StagedDirectory&) = delete;
@@ -57,10 +90,12 @@ class StagedDirectory {
   // Where to write until commit().
   const std::filesystem::path& path() const { return staging_; }
   void commit();
+  // Without commit() the staged folder stays, for a later run to go on from, or (false) goes.
+  void keep(bool kept) { kept_ = kept; }
 
  private:
   std::filesystem::path final_, staging_;
-  bool replace_, committed_ = false;
+  bool replace_, committed_ = false, kept_ = false;
 };
 
 // A read-only memory map of a whole file. Throws Error if it cannot be opened. An empty file maps to no bytes.
