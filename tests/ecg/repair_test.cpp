@@ -1,5 +1,6 @@
 #include "deri/ecg/repair.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -57,6 +58,17 @@ TEST(Repair, HoldsTheNearestSampleAtTheEnds) {
   EXPECT_THAT(repair(signal).repaired, ElementsAre(9, 0));
   for (std::size_t i = 0; i < 4; ++i) EXPECT_FLOAT_EQ(signal.lead(0)[i], 0.004F);
   for (std::size_t i = 195; i < 200; ++i) EXPECT_FLOAT_EQ(signal.lead(0)[i], 0.194F);
+}
+
+TEST(Repair, AFlatLeadMayBeKept) {
+  SignalMatrix signal = ramp();
+  std::fill(signal.lead(1).begin(), signal.lead(1).end(), 0.0F);
+  EXPECT_THAT(rejection_of(signal), HasSubstr("V1 is flat"));
+  RepairOptions options;
+  options.keep_flat_leads = true;
+  EXPECT_EQ(rejection_of(signal, options), "");
+  remove_samples(signal, 1, 0, 200);
+  EXPECT_THAT(rejection_of(signal, options), HasSubstr("V1 has no valid samples"));
 }
 
 TEST(Repair, LongGapIsRejectedAndTheSignalKept) {

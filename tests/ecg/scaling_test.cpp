@@ -5,8 +5,6 @@
 
 #include "testing/testing.hpp"
 
-#include "deri/base/random.hpp"
-
 namespace deri {
 namespace {
 
@@ -69,27 +67,10 @@ TEST(Scaling, MillivoltLeavesValuesAlone) {
   EXPECT_THAT(values, ElementsAre(-1.5F, 0, 2.25F));
 }
 
-TEST(Scaling, MicrovoltsAreScaledAsTheirMillivolts) {
-  Rng random(7);
-  std::vector<std::int16_t> microvolts(12 * 50);
-  for (std::int16_t& value : microvolts) value = static_cast<std::int16_t>(random.uniform(-32768, 32768));
-  std::vector<float> millivolts;
-  for (const std::int16_t value : microvolts) millivolts.push_back(static_cast<float>(value) / 1000.0F);
-  for (const Scaling scaling : {Scaling::kRecordMinmax, Scaling::kLeadZscore, Scaling::kMillivolt}) {
-    std::vector<float> expected = millivolts;
-    scale(scaling, expected, 12);
-    std::vector<float> found(microvolts.size());
-    scale_microvolts(scaling, microvolts, 12, found);
-    EXPECT_EQ(found, expected) << scaling_name(scaling);
-  }
-}
-
 TEST(Scaling, ShapesThatDoNotFitAreBugs) {
   std::vector<float> values(7);
   EXPECT_THROW(scale(Scaling::kMillivolt, values, 2), InternalError);
   EXPECT_THROW(scale(Scaling::kMillivolt, values, 0), InternalError);
-  const std::vector<std::int16_t> microvolts(6);
-  EXPECT_THROW(scale_microvolts(Scaling::kMillivolt, microvolts, 1, values), InternalError);
 }
 
 }  // namespace

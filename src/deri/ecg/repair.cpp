@@ -1,13 +1,11 @@
 #include "deri/ecg/repair.hpp"
 
-#include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstdint>
-#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
+
+#include "deri/ecg/extent.hpp"
 
 namespace deri {
 namespace {
@@ -15,40 +13,6 @@ namespace {
 struct Gap {
   std::size_t first, count;
 };
-
-// Extremes and number of the finite samples. On the bits, as integers, which the compiler turns into vector code where
-// comparisons of floats, with NaN among them, would go one by one.
-struct Extent {
-  float low = 0, high = 0;
-  std::size_t finite = 0;
-};
-
-// Order-preserving: negative floats are ordered backwards in their bits. Its own inverse.
-std::int32_t flip(std::int32_t bits) {
-  return bits ^ ((bits >> 31) & 0x7FFFFFFF);
-}
-
-Extent extent_of(std::span<const float> lead) {
-  constexpr std::int32_t kInfinity = 0x7F800000;
-  std::int32_t low = std::numeric_limits<std::int32_t>::max();
-  std::int32_t high = std::numeric_limits<std::int32_t>::min();
-  std::size_t missing = 0;
-  // In blocks whose count fits the lanes of the samples.
-  constexpr std::size_t kBlock = 4096;
-  for (std::size_t begin = 0; begin < lead.size(); begin += kBlock) {
-    std::int32_t missing_here = 0;
-    for (const float value : lead.subspan(begin, std::min(kBlock, lead.size() - begin))) {
-      const auto bits = std::bit_cast<std::int32_t>(value);
-      const bool finite = (bits & 0x7FFFFFFF) < kInfinity;
-      const std::int32_t order = flip(bits);
-      missing_here += finite ? 0 : 1;
-      low = std::min(low, finite ? order : low);
-      high = std::max(high, finite ? order : high);
-    }
-    missing += static_cast<std::size_t>(missing_here);
-  }
-  return {std::bit_cast<float>(flip(low)), std::bit_cast<float>(flip(high)), lead.size() - missing};
-}
 
 std::vector<Gap> gaps_of(std::span<const float> lead) {
   std::vector<Gap> gaps;
@@ -69,7 +33,8 @@ std::size_t missing_samples(const std::vector<Gap>& gaps) {
 // Why the values there are cannot be used, or nothing.
 std::optional<std::string> check_values(const Extent& extent, const RepairOptions& options) {
   if (extent.finite == 0) return "has no valid samples";
-  if (extent.low == extent.high) return fmt::format("is flat: {} mV throughout", extent.low);
+  if (extent.low == extent.high && !options.keep_flat_leads)
+    return fmt::format("is flat: {} mV throughout", extent.low);
   const float extreme = -extent.low > extent.high ? extent.low : extent.high;
   if (std::abs(extreme) > options.max_millivolts)
     return fmt::format("reaches {:.1f} mV, beyond {:g} mV", extreme, options.max_millivolts);

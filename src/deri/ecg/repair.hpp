@@ -17,6 +17,7 @@ struct RepairOptions {
   // No heart makes more, and a store's int16 microvolts end at 32.767 mV; the rest is room for
   // resampling's overshoot.
   double max_millivolts = 32;
+  bool keep_flat_leads = false;  // one value throughout does not reject: the lead was off, the others may do
 };
 
 struct RepairReport {
@@ -29,7 +30,8 @@ struct RepairReport {
 // A sample that is not finite counts as missing. Gaps up to max_gap_seconds are filled by linear
 // interpolation, at the ends by the nearest sample. The recording is rejected, and `signal` left as
 // it is, when it has no samples, or a lead has none that is finite, a longer gap, a larger share of
-// missing samples, one value throughout (a lead that was off), or an amplitude beyond
+// missing samples, one value throughout (a lead that was off; unless
+// keep_flat_leads), or an amplitude beyond
 // max_millivolts. Throws nothing; the first lead that fails is the one named.
 RepairReport repair(SignalMatrix& signal, const RepairOptions& options = {});
 

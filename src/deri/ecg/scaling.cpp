@@ -8,6 +8,8 @@
 
 #include "deri/base/config.hpp"
 #include "deri/base/error.hpp"
+#include "deri/base/vector_clones.hpp"
+#include "deri/ecg/extent.hpp"
 
 namespace deri {
 namespace {
@@ -24,12 +26,16 @@ constexpr double kMinmaxEpsilon = 1e-8;
 // A deviation below a thousandth of a microvolt is rounding noise of a flat lead, not signal.
 constexpr double kFlatMillivolts = 1e-6;
 
+DERI_VECTOR_CLONES void to_unit_range(std::span<float> values, double minimum, double range) {
+  for (float& value : values) value = static_cast<float>((value - minimum) / range);
+}
+
 void scale_minmax(std::span<float> values) {
   if (values.empty()) return;
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const double minimum = *low;
-  const double range = static_cast<double>(*high) - minimum + kMinmaxEpsilon;
-  for (float& value : values) value = static_cast<float>((value - minimum) / range);
+  const Extent extent = extent_of(values);
+  const double minimum = extent.low;
+  const double range = static_cast<double>(extent.high) - minimum + kMinmaxEpsilon;
+  to_unit_range(values, minimum, range);
 }
 
 void scale_zscore(std::span<float> lead) {
@@ -80,13 +86,6 @@ void scale(Scaling scaling, std::span<float> values, std::size_t leads) {
     case Scaling::kMillivolt:
       return;
   }
-}
-
-void scale_microvolts(Scaling scaling, std::span<const std::int16_t> in, std::size_t leads, std::span<float> out) {
-  DERI_CHECK(in.size() == out.size());
-  std::transform(in.begin(), in.end(), out.begin(),
-                 [](std::int16_t microvolts) { return static_cast<float>(microvolts) / 1000.0F; });
-  scale(scaling, out, leads);
 }
 
 }  // namespace deri

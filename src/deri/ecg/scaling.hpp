@@ -24,8 +24,4 @@ Scaling parse_scaling(const std::string& name);
 // In place; `values` is [leads, samples], row-major, in mV, without NaN. `leads` divides its size.
 void scale(Scaling scaling, std::span<float> values, std::size_t leads);
 
-// The same for microvolts (a store's row): `out`, as large as `in`, becomes what scale() makes
-// of in / 1000.
-void scale_microvolts(Scaling scaling, std::span<const std::int16_t> in, std::size_t leads, std::span<float> out);
-
 }  // namespace deri
