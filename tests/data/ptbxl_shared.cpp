@@ -58,7 +58,7 @@ class PtbxlShared : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = std::make_unique<TemporaryDirectory>();
-    summary_ = std::make_unique<PrepareSummary>(prepare_ptbxl(archive(), folder_->path() / "store"));
+    summary_ = std::make_unique<PtbxlSummary>(prepare_ptbxl(archive(), folder_->path() / "store"));
     store_ = std::make_unique<Store>(folder_->path() / "store");
   }
   static void TearDownTestSuite() {
@@ -88,12 +88,12 @@ class PtbxlShared : public ::testing::Test {
   }
 
   static std::unique_ptr<TemporaryDirectory> folder_;
-  static std::unique_ptr<PrepareSummary> summary_;
+  static std::unique_ptr<PtbxlSummary> summary_;
   static std::unique_ptr<Store> store_;
 };
 
 std::unique_ptr<TemporaryDirectory> PtbxlShared::folder_;
-std::unique_ptr<PrepareSummary> PtbxlShared::summary_;
+std::unique_ptr<PtbxlSummary> PtbxlShared::summary_;
 std::unique_ptr<Store> PtbxlShared::store_;
 
 TEST_F(PtbxlShared, PreparesEveryRecordButTheDuplicates) {
@@ -147,7 +147,7 @@ TEST_F(PtbxlShared, SamplesAreTheArchives) {
 
 TEST_F(PtbxlShared, AskedFor500HzOnlyTheRecordsThatHaveItAreRead) {
   const TemporaryDirectory folder;
-  const PrepareSummary summary = prepare_ptbxl(archive(), folder.path() / "store", {.rate = 500});
+  const PtbxlSummary summary = prepare_ptbxl(archive(), folder.path() / "store", {.rate = 500});
   EXPECT_EQ(summary.source_rate, 500);
   std::int64_t expected = 0;
   for (std::size_t i = 0; i < store_->size(); ++i) {

@@ -126,7 +126,7 @@ class PtbxlTest : public ::testing::Test {
     std::vector<Row> rows = write_archive(3);
     damage(rows[1]);
     write_table(rows);
-    const PrepareSummary summary = prepare_ptbxl(source(), out(), {.replace = true});
+    const PtbxlSummary summary = prepare_ptbxl(source(), out(), {.replace = true});
     EXPECT_EQ(summary.records, 2);
     EXPECT_EQ(summary.rejected, 1);
     ASSERT_EQ(rejections().size(), 1U);
@@ -155,7 +155,7 @@ TEST_F(PtbxlTest, PreparesWhatTheTableLists) {
   std::vector<std::pair<std::int64_t, std::int64_t>> progress;
   PrepareOptions options;
   options.progress = [&](std::int64_t done, std::int64_t total) { progress.emplace_back(done, total); };
-  const PrepareSummary summary = prepare_ptbxl(source(), out(), options);
+  const PtbxlSummary summary = prepare_ptbxl(source(), out(), options);
   EXPECT_EQ(summary.records, 10);
   EXPECT_EQ(summary.rejected, 0);
   EXPECT_EQ(summary.repaired, 0);
@@ -251,7 +251,7 @@ TEST_F(PtbxlTest, DropsTheDuplicatesOfTheRelease) {
     ids.push_back(std::to_string(id));
   }
   write_table(rows);  // their files do not even exist
-  const PrepareSummary summary = prepare_ptbxl(source(), out());
+  const PtbxlSummary summary = prepare_ptbxl(source(), out());
   EXPECT_EQ(summary.dropped_duplicates, ids);
   EXPECT_EQ(summary.records, 2);
   EXPECT_EQ(summary.rejected, 0);
@@ -276,7 +276,7 @@ TEST_F(PtbxlTest, ReadsTheRateThatMostRecordsHave) {
   EXPECT_EQ(Store(out()).size(), 3U);
   write_high(2);
   write_high(3);
-  const PrepareSummary summary = prepare_ptbxl(source(), out(), {.replace = true});
+  const PtbxlSummary summary = prepare_ptbxl(source(), out(), {.replace = true});
   EXPECT_EQ(summary.rate, 500);
   EXPECT_EQ(summary.source_rate, 500);
   const Store store(out());
@@ -288,7 +288,7 @@ TEST_F(PtbxlTest, ReadsTheRateThatMostRecordsHave) {
 TEST_F(PtbxlTest, RateAskedForIsReadWhereItExists) {
   write_archive(3);
   write_high(2);
-  const PrepareSummary summary = prepare_ptbxl(source(), out(), {.rate = 500});
+  const PtbxlSummary summary = prepare_ptbxl(source(), out(), {.rate = 500});
   EXPECT_EQ(summary.source_rate, 500);
   EXPECT_EQ(summary.records, 1);
   ASSERT_EQ(summary.rejected, 2);
@@ -302,7 +302,7 @@ TEST_F(PtbxlTest, RateAskedForIsReadWhereItExists) {
 TEST_F(PtbxlTest, RateAskedForIsMadeWhereItDoesNot) {
   write_archive(2);
   for (const double rate : {500.0, 250.0}) {
-    const PrepareSummary summary = prepare_ptbxl(source(), out(), {.rate = rate, .replace = true});
+    const PtbxlSummary summary = prepare_ptbxl(source(), out(), {.rate = rate, .replace = true});
     EXPECT_EQ(summary.source_rate, 100);
     EXPECT_EQ(summary.rate, rate);
     const Store store(out());
@@ -424,7 +424,7 @@ TEST_F(PtbxlTest, RejectsCellsThatCannotBeRead) {
   expect_rejected([](Row& row) { row.patient = ""; }, HasSubstr("patient_id"));
   expect_rejected([](Row& row) { row.patient = "nan"; }, HasSubstr("patient_id"));
   expect_rejected([](Row& row) { row.codes = "NORM"; }, HasSubstr("scp_codes"));
-  expect_rejected([](Row& row) { row.id = 1; }, HasSubstr("ecg_id 1 appears a second time"));
+  expect_rejected([](Row& row) { row.id = 1; }, HasSubstr("id 1 appears a second time"));
   expect_rejected([](Row& row) { row.low = ""; }, HasSubstr("no file at 100 Hz"));
   expect_rejected([](Row& row) { row.low = "../ptbxl/" + row.low; }, HasSubstr("outside"));
   expect_rejected([](Row& row) { row.low = "/etc/passwd"; }, HasSubstr("outside"));
@@ -435,7 +435,7 @@ TEST_F(PtbxlTest, NamesTheRowOfARecordWithoutAFile) {
   std::vector<Row> rows = write_archive(3);
   rows[2].low = "";
   write_table(rows);
-  const PrepareSummary summary = prepare_ptbxl(source(), out());
+  const PtbxlSummary summary = prepare_ptbxl(source(), out());
   ASSERT_EQ(summary.rejected, 1);
   EXPECT_EQ(rejections()[0].first, "ptbxl_database.csv:4");
   EXPECT_EQ(summary.first_rejection, "ptbxl_database.csv:4: the table names no file at 100 Hz");
@@ -454,7 +454,7 @@ TEST_F(PtbxlTest, RefusesAPatientInTwoSplits) {
   rows[8].patient = rows[0].patient + ".0";
   write_table(rows);
   EXPECT_DERI_ERROR(prepare_ptbxl(source(), out()),
-                    AllOf(HasSubstr("patient 5001"), HasSubstr("ecg_id 1 in train"), HasSubstr("9 in validation")));
+                    AllOf(HasSubstr("patient 5001"), HasSubstr("record 1 in train"), HasSubstr("9 in validation")));
   expect_nothing_left();
   rows[8].patient = "5009";
   rows[1].patient = rows[0].patient;  // two folds of one split are no leak

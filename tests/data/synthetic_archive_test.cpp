@@ -117,7 +117,7 @@ TEST(SyntheticArchive, RecordsReadBackAsTheyWereMade) {
 TEST(SyntheticArchive, PreparesIntoAStoreWithAllLabelSets) {
   const TemporaryDirectory temporary;
   write_synthetic_archive(temporary.path() / "synthetic", small(150));
-  const PrepareSummary summary = prepare_ptbxl(temporary.path() / "synthetic", temporary.path() / "store");
+  const PtbxlSummary summary = prepare_ptbxl(temporary.path() / "synthetic", temporary.path() / "store");
   EXPECT_EQ(summary.records, 150);
   EXPECT_EQ(summary.rejected, 0);
   EXPECT_EQ(summary.repaired, 0);

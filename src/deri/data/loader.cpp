@@ -53,22 +53,36 @@ SignalReader::SignalReader(const Store& store, const std::vector<std::string>& l
 
 void SignalReader::read(std::size_t index, std::span<float> out, const Change& before_scaling) const {
   DERI_CHECK(out.size() == values());
-  const auto microvolts = store_->signal(index);
+  const auto length = static_cast<std::size_t>(store_->info().samples);
+  if (store_->info().rate == rate_ && length >= samples_) {
+    to_millivolts(index, (length - samples_) / 2, samples_, out);
+    if (before_scaling) before_scaling(out);
+    scale(scaling_, out, leads());
+    return;
+  }
   SignalMatrix signal;
   signal.leads = names_;
   signal.rate = store_->info().rate;
-  signal.length = static_cast<std::size_t>(store_->info().samples);
-  signal.values.resize(leads() * signal.length);
-  for (std::size_t i = 0; i < leads(); ++i)
-    std::transform(microvolts.begin() + static_cast<std::ptrdiff_t>(rows_[i] * signal.length),
-                   microvolts.begin() + static_cast<std::ptrdiff_t>((rows_[i] + 1) * signal.length),
-                   signal.lead(i).begin(), [](std::int16_t value) { return static_cast<float>(value) / 1000.0F; });
+  signal.length = length;
+  signal.values.resize(leads() * length);
+  to_millivolts(index, 0, length, signal.values);
   if (signal.rate != rate_) signal = resample(signal, rate_);
   if (signal.length > samples_) signal = fit_length(signal, samples_);
   if (before_scaling) before_scaling(signal.values);
   scale(scaling_, signal.values, leads());
   if (signal.length < samples_) signal = fit_length(signal, samples_);
   std::copy(signal.values.begin(), signal.values.end(), out.begin());
+}
+
+// `count` samples of each lead asked for, from sample `first` on.
+void SignalReader::to_millivolts(std::size_t index, std::size_t first, std::size_t count, std::span<float> out) const {
+  const auto microvolts = store_->signal(index);
+  const auto length = static_cast<std::size_t>(store_->info().samples);
+  for (std::size_t i = 0; i < leads(); ++i) {
+    const std::span<const std::int16_t> row = microvolts.subspan(rows_[i] * length + first, count);
+    const std::span<float> values = out.subspan(i * count, count);
+    for (std::size_t k = 0; k < count; ++k) values[k] = static_cast<float>(row[k]) / 1000.0F;
+  }
 }
 
 Loader::Loader(SignalReader reader, std::vector<std::size_t> indices, LoaderOptions options)

@@ -43,6 +43,8 @@ class SignalReader {
   void read(std::size_t index, std::span<float> out, const Change& before_scaling = {}) const;
 
  private:
+  void to_millivolts(std::size_t index, std::size_t first, std::size_t count, std::span<float> out) const;
+
   const Store* store_;
   std::vector<std::size_t> rows_;  // of the store, by lead asked for
   std::vector<std::string> names_;
