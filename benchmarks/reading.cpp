@@ -1,5 +1,6 @@
-// How fast ECG files become recordings and stores. Files lie in the page cache; rates are records (and megabytes of
-// signal files) per second of wall clock, all threads together.
+// How fast ECG files become recordings, stores, and batches. Files lie in the page cache; rates are records (and
+// megabytes of 16-bit samples) per second of wall clock, all threads together. The store is written to the system's
+// temporary folder: TMPDIR=/dev/shm measures the program, a folder on a disk the disk.
 
 #include <memory>
 
@@ -9,6 +10,8 @@
 #include "deri/base/files.hpp"
 #include "deri/base/memory.hpp"
 #include "deri/base/random.hpp"
+#include "deri/data/loader.hpp"
+#include "deri/data/prepare.hpp"
 #include "deri/ecg/leads.hpp"
 #include "deri/ecg/read_recording.hpp"
 #include "deri/ecg/wfdb.hpp"
@@ -17,6 +20,7 @@ namespace deri {
 namespace {
 
 constexpr std::size_t kFiles = 512;
+constexpr std::size_t kStoreRecords = 8192;
 constexpr std::size_t kLength = 5000;  // 10 s at 500 Hz
 constexpr double kMegabytes = 12 * kLength * 2 / 1e6;
 
@@ -27,9 +31,8 @@ class Records {
     static const Records kRecords;
     return kRecords;
   }
-  std::filesystem::path header(std::size_t index) const {
-    return folder_.path() / fmt::format("{:05}.hea", index % kFiles);
-  }
+  std::filesystem::path folder() const { return folder_.path(); }
+  static std::string name(std::size_t index) { return fmt::format("{:05}.hea", index % kFiles); }
 
  private:
   Records() {
@@ -48,19 +51,74 @@ class Records {
   TemporaryDirectory folder_;
 };
 
-void count(benchmark::State& state) {
-  state.counters["records"] = benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
-  state.counters["MB"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * kMegabytes, benchmark::Counter::kIsRate);
+// 8,192 records, each file sixteen times.
+class RepeatedRecords : public RecordSource {
+ public:
+  std::filesystem::path root() const override { return Records::get().folder(); }
+  StoreInfo info() const override {
+    StoreInfo info;
+    info.rate = 500;
+    info.leads = standard_leads();
+    info.made_by = Json::object();
+    return info;
+  }
+  std::string fingerprint() const override { return "benchmark"; }
+  std::size_t size() const override { return kStoreRecords; }
+  std::string name(std::size_t index) const override { return Records::name(index); }
+  StoreRecord record(std::size_t index) const override {
+    StoreRecord record;
+    record.id = std::to_string(index);
+    record.split = kTrain;
+    record.report = "sinus rhythm";
+    record.source = name(index);
+    return record;
+  }
+  Recording read(StoreRecord& record) const override { return read_wfdb(root() / record.source); }
+};
+
+void count(benchmark::State& state, std::size_t records) {
+  const double rate = static_cast<double>(state.iterations()) * static_cast<double>(records);
+  state.counters["records"] = benchmark::Counter(rate, benchmark::Counter::kIsRate);
+  state.counters["MB"] = benchmark::Counter(rate * kMegabytes, benchmark::Counter::kIsRate);
 }
 
 void read_wfdb_records(benchmark::State& state) {
   const Records& records = Records::get();
   auto index = static_cast<std::size_t>(state.thread_index()) * 131;
-  for (auto _ : state) benchmark::DoNotOptimize(read_wfdb(records.header(index++)));
-  count(state);
+  for (auto _ : state) benchmark::DoNotOptimize(read_wfdb(records.folder() / Records::name(index++)));
+  count(state, 1);
 }
 BENCHMARK(read_wfdb_records)->UseRealTime()->Threads(1)->Threads(2);
+
+void prepare_wfdb_records(benchmark::State& state) {
+  Records::get();
+  const TemporaryDirectory folder;
+  PrepareOptions options;
+  options.threads = static_cast<std::size_t>(state.range(0));
+  options.replace = true;
+  for (auto _ : state) prepare_store(RepeatedRecords(), folder.path() / "store", options);
+  count(state, kStoreRecords);
+}
+BENCHMARK(prepare_wfdb_records)->UseRealTime()->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
+
+void iterate_store_at_random(benchmark::State& state) {
+  Records::get();
+  const TemporaryDirectory folder;
+  prepare_store(RepeatedRecords(), folder.path() / "store", {});
+  const Store store(folder.path() / "store");
+  const SignalReader reader(store, mimic_leads(), 500, 10, Scaling::kRecordMinmax);
+  LoaderOptions options;
+  options.shuffle = true;
+  options.threads = static_cast<std::size_t>(state.range(0));
+  Loader loader(reader, store.split(kTrain), options);
+  std::uint64_t epoch = 0;
+  for (auto _ : state) {
+    loader.start_epoch(epoch++);
+    while (const std::optional<Batch> batch = loader.next()) benchmark::DoNotOptimize(batch->ecg.data());
+  }
+  count(state, kStoreRecords);
+}
+BENCHMARK(iterate_store_at_random)->UseRealTime()->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace deri

@@ -20,8 +20,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 namespace fs = std::filesystem;
 
+// In an order in which the example of each finds what those before it made.
 const std::vector<std::vector<std::string>> kCommands = {
-    {"synth"}, {"prepare", "ptbxl"}, {"pretrain"}, {"zeroshot"}, {"page"}};
+    {"synth"}, {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},
+    {"plot"},  {"pretrain"},         {"zeroshot"},          {"page"}};
+
+// Data sets that a user must bring.
+const std::vector<std::vector<std::string>> kDataSets = {
+    {"prepare", "mimic"}, {"prepare", "cpsc2018"}, {"prepare", "csn"}};
 
 // A user's error: exit code 2 and one line on standard error that begins as all errors do.
 void expect_user_error(const ProgramResult& result, const ::testing::Matcher<const std::string&>& message) {
@@ -112,6 +118,57 @@ TEST_F(Cli, EveryHelpHasAnExampleThatRuns) {
   const Json zero_shot = load_json(at("zeroshot.json"));
   EXPECT_EQ(zero_shot["label_sets"]["super"]["trained"]["labels"].size(), 5U);
   EXPECT_TRUE(zero_shot["label_sets"]["rhythm"]["untrained"]["macro_auroc"].contains("low"));
+}
+
+TEST_F(Cli, EveryDataSetsHelpHasAnExample) {
+  for (std::vector<std::string> command : kDataSets) {
+    const std::string name = command.back();
+    command.emplace_back("--help");
+    const ProgramResult help = deri(command);
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, HasSubstr("Example:\n  deri prepare " + name + " "));
+    expect_user_error(deri({"prepare", name, "archive", "--out", "new"}), HasSubstr("archive"));
+  }
+  expect_entries(folder_.path(), {"archive", "store", "run", "configs"});
+}
+
+TEST_F(Cli, InspectGoesOnAfterABadFile) {
+  write("letter.doc", "Dear colleague");
+  const std::string good = "archive/records100/00000/00001_lr.hea";
+  const ProgramResult text = deri({"inspect", "letter.doc", good});
+  expect_user_error(text, AllOf(HasSubstr("letter.doc"), HasSubstr("1 of 2 files could not be read")));
+  EXPECT_THAT(text.out, AllOf(HasSubstr("12 leads, 100 Hz, 10 s"), HasSubstr("I II III aVR aVL aVF V1")));
+
+  const ProgramResult json = deri({"inspect", "--json", "letter.doc", good});
+  EXPECT_EQ(json.exit_code, 2);
+  std::istringstream lines(json.out);
+  std::string line;
+  ASSERT_TRUE(std::getline(lines, line));
+  EXPECT_THAT(parse_json(line, "line 1")["error"].get<std::string>(), HasSubstr("not an ECG file"));
+  ASSERT_TRUE(std::getline(lines, line));
+  const Json second = parse_json(line, "line 2");
+  EXPECT_EQ(second["rate"], 100);
+  EXPECT_EQ(second["leads"].size(), 12U);
+  EXPECT_TRUE(second["quality"].contains("flags"));
+  expect_user_error(deri({"inspect", "letter.doc"}), HasSubstr("not an ECG file of a known format"));
+}
+
+TEST_F(Cli, WhatAFileDoesNotSayMustBeGiven) {
+  write("two.csv", "0.1,0.2\n0.3,0.4\n0.5,0.1\n");
+  expect_user_error(deri({"inspect", "two.csv"}), AllOf(HasSubstr("--rate"), HasSubstr("--leads")));
+  const ProgramResult said = deri({"inspect", "two.csv", "--rate", "250", "--unit", "mV", "--leads", "I,II"});
+  EXPECT_EQ(said.exit_code, 0) << said.err;
+  EXPECT_THAT(said.out, HasSubstr("2 leads, 250 Hz"));
+}
+
+TEST_F(Cli, PlotWritesAPictureOrNothing) {
+  const std::string good = "archive/records100/00000/00001_lr.hea";
+  EXPECT_EQ(deri({"plot", good, "--out", "a.png", "--dpi", "60"}).exit_code, 0);
+  EXPECT_TRUE(read_file(at("a.png")).starts_with("\x89PNG"));
+  EXPECT_EQ(deri({"plot", good, "--out", "a.pdf", "--layout", "rows"}).exit_code, 0);
+  EXPECT_TRUE(read_file(at("a.pdf")).starts_with("%PDF"));
+  expect_user_error(deri({"plot", good, "--out", "a.bmp"}), HasSubstr("a.bmp"));
+  EXPECT_FALSE(fs::exists(at("a.bmp")));
 }
 
 TEST_F(Cli, SynthIsDeterministicAndKeepsWhatIsThere) {

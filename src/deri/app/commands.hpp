@@ -8,6 +8,8 @@ namespace deri {
 
 void add_synth_command(CLI::App& app);
 void add_prepare_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_plot_command(CLI::App& app);
 void add_pretrain_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
 void add_page_command(CLI::App& app);

@@ -6,6 +6,7 @@
 #include "deri/app/commands.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
+#include "deri/base/memory.hpp"
 
 namespace deri {
 namespace {
@@ -23,6 +24,8 @@ int run(int argc, char** argv) {
   app.parse_complete_callback([&] { init_logging(verbose, quiet); });
   add_synth_command(app);
   add_prepare_command(app);
+  add_inspect_command(app);
+  add_plot_command(app);
   add_pretrain_command(app);
   add_zeroshot_command(app);
   add_page_command(app);
@@ -47,5 +50,6 @@ int run(int argc, char** argv) {
 }  // namespace deri
 
 int main(int argc, char** argv) {
+  deri::keep_freed_memory();
   return deri::run(argc, argv);
 }

@@ -29,7 +29,7 @@ void add_lines(std::string& text, const char* key, const std::vector<std::string
 std::string patient_line(const Patient& patient) {
   std::vector<std::string> parts;
   if (!patient.id.empty()) parts.push_back(fmt::format("id {}", patient.id));
-  if (patient.age) parts.push_back(fmt::format("{:g} years", *patient.age));
+  if (patient.age) parts.push_back(fmt::format("{:.3g} years", *patient.age));
   if (!patient.sex.empty()) parts.push_back(patient.sex);
   return fmt::format("{}", fmt::join(parts, ", "));
 }
