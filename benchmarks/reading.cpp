@@ -2,7 +2,9 @@
 // megabytes of 16-bit samples) per second of wall clock, all threads together. The store is written to the system's
 // temporary folder: TMPDIR=/dev/shm measures the program, a folder on a disk the disk.
 
+#include <cstdlib>
 #include <memory>
+#include <numeric>
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -22,7 +24,6 @@ namespace {
 constexpr std::size_t kFiles = 512;
 constexpr std::size_t kStoreRecords = 8192;
 constexpr std::size_t kLength = 5000;  // 10 s at 500 Hz
-constexpr double kMegabytes = 12 * kLength * 2 / 1e6;
 
 // 512 records of 12 leads, 500 Hz, 10 s, as MIMIC-IV-ECG and PTB-XL have them: 61 MB of signal files.
 class Records {
@@ -76,10 +77,10 @@ class RepeatedRecords : public RecordSource {
   Recording read(StoreRecord& record) const override { return read_wfdb(root() / record.source); }
 };
 
-void count(benchmark::State& state, std::size_t records) {
+void count(benchmark::State& state, std::size_t records, double length = kLength) {
   const double rate = static_cast<double>(state.iterations()) * static_cast<double>(records);
   state.counters["records"] = benchmark::Counter(rate, benchmark::Counter::kIsRate);
-  state.counters["MB"] = benchmark::Counter(rate * kMegabytes, benchmark::Counter::kIsRate);
+  state.counters["MB"] = benchmark::Counter(rate * 12 * 2 * length / 1e6, benchmark::Counter::kIsRate);
 }
 
 void read_wfdb_records(benchmark::State& state) {
@@ -101,24 +102,47 @@ void prepare_wfdb_records(benchmark::State& state) {
 }
 BENCHMARK(prepare_wfdb_records)->UseRealTime()->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 
-void iterate_store_at_random(benchmark::State& state) {
-  Records::get();
-  const TemporaryDirectory folder;
-  prepare_store(RepeatedRecords(), folder.path() / "store", {});
-  const Store store(folder.path() / "store");
-  const SignalReader reader(store, mimic_leads(), 500, 10, Scaling::kRecordMinmax);
+// Every record once, in a random order, scaled for a model; the whole of a store that fits the page cache.
+void iterate_at_random(benchmark::State& state, const Store& store) {
+  const SignalReader reader(store, mimic_leads(), store.info().rate, 10, Scaling::kRecordMinmax);
+  std::vector<std::size_t> indices(store.size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
   LoaderOptions options;
   options.shuffle = true;
   options.threads = static_cast<std::size_t>(state.range(0));
-  Loader loader(reader, store.split(kTrain), options);
+  Loader loader(reader, indices, options);
   std::uint64_t epoch = 0;
   for (auto _ : state) {
     loader.start_epoch(epoch++);
     while (const std::optional<Batch> batch = loader.next()) benchmark::DoNotOptimize(batch->ecg.data());
   }
-  count(state, kStoreRecords);
+  count(state, store.size(), static_cast<double>(store.info().samples));
+}
+
+void iterate_store_at_random(benchmark::State& state) {
+  Records::get();
+  const TemporaryDirectory folder;
+  prepare_store(RepeatedRecords(), folder.path() / "store", {});
+  iterate_at_random(state, Store(folder.path() / "store"));
 }
 BENCHMARK(iterate_store_at_random)->UseRealTime()->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
+
+// The same, and opening, of the store that DERI_BENCH_STORE names.
+const char* own_store() {
+  return std::getenv("DERI_BENCH_STORE");
+}
+
+void open_own_store(benchmark::State& state) {
+  if (own_store() == nullptr) return state.SkipWithError("DERI_BENCH_STORE names no store");
+  for (auto _ : state) benchmark::DoNotOptimize(Store(own_store()).size());
+}
+BENCHMARK(open_own_store)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void iterate_own_store_at_random(benchmark::State& state) {
+  if (own_store() == nullptr) return state.SkipWithError("DERI_BENCH_STORE names no store");
+  iterate_at_random(state, Store(own_store()));
+}
+BENCHMARK(iterate_own_store_at_random)->UseRealTime()->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace deri
