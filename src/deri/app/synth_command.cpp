@@ -22,7 +22,7 @@ void add_synth_command(CLI::App& app) {
   command->add_option("--out", options->out, "Folder to write")->required();
   command->add_option("--records", options->archive.records, "Number of records")
       ->capture_default_str()
-      ->check(CLI::Range(1, 10'000'000));
+      ->check(CLI::Range(1, 9'999'999));
   command->add_option("--seed", options->archive.seed, "The same seed gives the same bytes on every machine")
       ->capture_default_str();
   command->add_option("--rate", options->archive.rates, "Sampling rates in Hz: 100, 500, or both")

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxRecords = 99999;  // five digits name a file
+constexpr std::size_t kMaxRecords = 9'999'999;
 
 const std::vector<std::string> kColumns{"ecg_id",
                                         "patient_id",
