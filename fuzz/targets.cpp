@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "deri/base/csv.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/json.hpp"
 #include "deri/base/npy.hpp"
 #include "deri/base/safetensors.hpp"
+#include "deri/data/ptbxl_labels.hpp"
 #include "deri/ecg/aecg.hpp"
 #include "deri/ecg/mat_recording.hpp"
 #include "deri/ecg/muse.hpp"
@@ -95,6 +101,42 @@ void fuzz_csv(std::string_view input) {
   parse_twice(parse_csv_recording, input);
 }
 
+// A file without a name, for parsers that map theirs.
+class MemoryFile {
+ public:
+  explicit MemoryFile(std::string_view content) : fd_(::memfd_create("input", MFD_CLOEXEC)) {
+    DERI_CHECK(fd_ >= 0 && ::write(fd_, content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+  }
+  ~MemoryFile() { ::close(fd_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  std::filesystem::path path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+ private:
+  int fd_;
+};
+
+// A table row by row and at random, which must agree; and its cells as PTB-XL's codes.
+void fuzz_table(std::string_view input) {
+  const MemoryFile file(input);
+  const CsvTable table(file.path());
+  CsvReader reader(file.path());
+  DERI_CHECK(reader.header() == table.header());
+  std::vector<std::string> row, again;
+  for (std::size_t i = 0; reader.next(row); ++i) {
+    table.row(i, again);
+    DERI_CHECK(row == again && reader.line() == table.line(i));
+    table.cell(i, row.size() - 1, again.front());
+    DERI_CHECK(again.front() == row.back());
+    for (const std::string& cell : row) {
+      try {
+        parse_scp_codes(cell);
+      } catch (const Error&) {  // most cells are none
+      }
+    }
+  }
+}
+
 void fuzz_npy(std::string_view input) {
   const auto bytes = std::as_bytes(std::span(input.data(), input.size()));
   const NpyHeader header = parse_npy(bytes, "input.npy");
@@ -123,6 +165,7 @@ constexpr FuzzTarget kTargets[] = {
     {"xml", fuzz_xml},
     {"npy", fuzz_npy},
     {"csv", fuzz_csv},
+    {"table", fuzz_table},
     {"safetensors", fuzz_safetensors},
     {"vocabulary", fuzz_vocabulary},
 };

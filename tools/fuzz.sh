@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-20}
 shift || true
 targets=("$@")
-if ((${#targets[@]} == 0)); then targets=(wfdb mat xml npy csv safetensors vocabulary); fi
+if ((${#targets[@]} == 0)); then targets=(wfdb mat xml npy csv table safetensors vocabulary); fi
 
 mkdir -p build
 cmake --preset fuzz > build/fuzz-configure.log 2>&1 || { cat build/fuzz-configure.log; exit 1; }
@@ -45,7 +45,7 @@ if [[ -d $shared && -d $corpus/wfdb ]]; then
 fi
 add mat "$shared"/data/cpsc2018/native/*.mat "$shared"/data/csn/JS0000[1-4].mat "$shared"/data/formats/wfdb-variants/*.mat
 add xml "$shared"/data/formats/{aecg,muse}/*.xml
-add csv "$shared"/data/ptbxl/*.csv "$shared"/data/splits/published/*/*.csv
+add table "$shared"/data/ptbxl/*.csv "$shared"/data/splits/published/*/*.csv "$shared"/data/cpsc2018/native/*.csv
 add vocabulary "$shared"/tokenizers/*/vocab.txt
 
 run() {

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <span>
 #include <sstream>
+#include <tuple>
 
 #include "testing/testing.hpp"
 #include <zlib.h>
@@ -246,16 +247,19 @@ std::vector<long> initial_values(const fs::path& header) {
 }
 
 TEST(PtbXl, EveryRecordReadsWithItsChecksums) {
-  const std::vector<fs::path> headers = headers_under(data() / "ptbxl" / "records100");
-  EXPECT_EQ(headers.size(), 1899U);
-  for (const fs::path& header : headers) {
-    const Recording recording = read_wfdb(header);
-    ASSERT_DOUBLE_EQ(recording.rate, 100);
-    ASSERT_EQ(recording.length(), 1000U);
-    ASSERT_EQ(select_leads(recording, mimic_leads()).leads, mimic_leads());
-    std::vector<long> first;
-    for (const Lead& lead : recording.leads) first.push_back(std::lround(1000 * lead.samples[0]));
-    ASSERT_THAT(first, ElementsAreArray(initial_values(header))) << header;
+  for (const auto& [folder, rate, records] :
+       {std::tuple("records100", 100U, 1899U), std::tuple("records500", 500U, 500U)}) {
+    const std::vector<fs::path> headers = headers_under(data() / "ptbxl" / folder);
+    EXPECT_EQ(headers.size(), records);
+    for (const fs::path& header : headers) {
+      const Recording recording = read_wfdb(header);
+      ASSERT_DOUBLE_EQ(recording.rate, rate);
+      ASSERT_EQ(recording.length(), 10 * rate);
+      ASSERT_EQ(select_leads(recording, mimic_leads()).leads, mimic_leads());
+      std::vector<long> first;
+      for (const Lead& lead : recording.leads) first.push_back(std::lround(1000 * lead.samples[0]));
+      ASSERT_THAT(first, ElementsAreArray(initial_values(header))) << header;
+    }
   }
 }
 

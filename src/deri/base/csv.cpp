@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "deri/base/error.hpp"
+#include "deri/base/strings.hpp"
 
 namespace deri {
 namespace {
@@ -77,7 +78,7 @@ std::vector<std::string> read_header(std::string_view text, Cursor& at, const st
   std::vector<std::string> sorted = header;
   std::sort(sorted.begin(), sorted.end());
   const auto twin = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twin != sorted.end()) fail("{}: the column '{}' appears twice", path.string(), *twin);
+  if (twin != sorted.end()) fail("{}: the column '{}' appears twice", path.string(), shown(*twin));
   return header;
 }
 
@@ -88,7 +89,12 @@ bool contains(const std::vector<std::string>& header, std::string_view name) {
 std::size_t find_column(const std::vector<std::string>& header, std::string_view name,
                         const std::filesystem::path& path) {
   const auto found = std::find(header.begin(), header.end(), name);
-  if (found == header.end()) fail("{}: no column '{}'; it has {}", path.string(), name, fmt::join(header, ", "));
+  if (found == header.end()) {
+    constexpr std::size_t kShown = 400;
+    const std::string there = fmt::format("{}", fmt::join(header, ", "));
+    fail("{}: no column '{}'; it has {}{}", path.string(), name, printable(there.substr(0, kShown)),
+         there.size() > kShown ? " …" : "");
+  }
   return static_cast<std::size_t>(found - header.begin());
 }
 

@@ -43,6 +43,13 @@ void write_all(int fd, const char* data, std::size_t size, const fs::path& path)
   }
 }
 
+// Overwrites bytes and goes back to the end.
+void write_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, const fs::path& path) {
+  if (::lseek(fd, static_cast<off_t>(offset), SEEK_SET) < 0) fail_system("cannot write", path);
+  write_all(fd, reinterpret_cast<const char*>(bytes.data()), bytes.size(), path);
+  if (::lseek(fd, 0, SEEK_END) < 0) fail_system("cannot write", path);
+}
+
 // Makes a rename in `directory` survive a power cut. Best effort: some file systems refuse it.
 void sync_directory(const fs::path& directory) {
   const Descriptor handle{::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY)};
@@ -99,9 +106,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::overwrite(std::uint64_t offset, std::span<const std::byte> bytes) {
   flush();
-  if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) fail_system("cannot write", path_);
-  write_all(fd_, reinterpret_cast<const char*>(bytes.data()), bytes.size(), path_);
-  if (::lseek(fd_, 0, SEEK_END) < 0) fail_system("cannot write", path_);
+  write_at(fd_, offset, bytes, path_);
 }
 
 void AtomicFile::flush() {
@@ -176,9 +181,7 @@ void AppendFile::write(std::span<const std::byte> bytes) {
 
 void AppendFile::overwrite(std::uint64_t offset, std::span<const std::byte> bytes) {
   flush();
-  if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) fail_system("cannot write", path_);
-  write_all(fd_, reinterpret_cast<const char*>(bytes.data()), bytes.size(), path_);
-  if (::lseek(fd_, 0, SEEK_END) < 0) fail_system("cannot write", path_);
+  write_at(fd_, offset, bytes, path_);
 }
 
 void AppendFile::flush() {

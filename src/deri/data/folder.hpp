@@ -28,15 +28,12 @@ struct FolderOptions {
 //   id              default: the file's name without suffix, with its folders
 //   report          default: the interpretation that the file carries, its lines joined by ". "
 //   patient         default: the patient's id that the file carries
-//   split           train, validation (or val), test; default, and for empty cells: by hash of the patient, or of the
-//   id
-//                   where no patient is known
-//   labels          labels as records.csv of a store has them: "rhythm:SR super:MI super:STTC"; "super:" for a record
-//   of
-//                   the set with none of its labels
-//   label:SET:NAME  1, true or yes: the record has the label NAME of the set SET; 0, false or no: it does not; empty:
-//   as
-//                   far as this column goes the record is not part of the set
+//   split           train, validation (or val), test; default, and for empty cells: by hash of the
+//                   patient, or of the id where no patient is known
+//   labels          labels as records.csv of a store has them: "rhythm:SR super:MI super:STTC";
+//                   "super:" for a record of the set with none of its labels
+//   label:SET:NAME  1, true or yes: the record has the label NAME of the set SET; 0, false or no: it does
+//                   not; empty: as far as this column goes the record is not part of the set
 //
 // Throws Error as prepare_store() does; when there is no table (saying which columns to make), a column above is
 // malformed, or a patient lies in two splits.

@@ -92,8 +92,9 @@ class TwoArrays : public SignalRows {
   ArrayFile train_, validation_;
 };
 
-std::string cell_or(const std::vector<std::string>& cells, std::optional<std::size_t> column, std::string otherwise) {
-  return column && !cells[*column].empty() ? cells[*column] : std::move(otherwise);
+std::string cell_or(const std::vector<std::string>& cells, std::optional<std::size_t> column,
+                    const std::string& otherwise) {
+  return column && !cells[*column].empty() ? cells[*column] : otherwise;
 }
 
 // Appends the rows of a table. `ids` counts them: the released table may list a study more than once.

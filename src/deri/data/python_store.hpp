@@ -1,8 +1,7 @@
 #pragma once
 // The folders that the released Python code prepares MIMIC-IV-ECG into, opened as stores:
-//   train.npy, val.npy   int16 or floating point [N, 12, samples], leads in MIMIC's order, 500 Hz; int16 in
-//   thousandths.
-//                        Also under the names mimic_ecg_train.npy, mimic_ecg_val.npy
+//   train.npy, val.npy   int16 or floating point [N, 12, samples], leads in MIMIC's order, 500 Hz;
+//                        int16 in thousandths. Also under the names mimic_ecg_train.npy, mimic_ecg_val.npy
 //   train.csv, val.csv   one row per record, in the same order: total_report, and study_id, subject_id where present
 // train.* is the training split, val.* the validation split. The released code scales each record into [0, 1] before it
 // stores it: amplitudes are lost there, and what Store calls microvolts is a thousandth of the record's range.

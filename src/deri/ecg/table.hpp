@@ -18,9 +18,9 @@ inline constexpr std::uint64_t kMaxTableBytes = std::uint64_t{512} << 20;
 // * The first row names the columns unless all its cells are numbers: "I", "aVR (mV)", "V1 [uV]". Without names
 //   options.leads is needed. Where the header gives no unit, options.unit is.
 // * A column time, t or seconds ("time (ms)", "t [s]", "time_us"; seconds needs no unit) gives the rate. Times must
-// keep
-//   to an even grid within a quarter of a step, so that a lost sample is noticed and rounded times are not; the rate is
-//   taken as the whole number of Hz if the times agree with one as well. Without such a column options.rate is needed.
+//   keep to an even grid within a quarter of a step, so that a lost sample is noticed and rounded times are not; the
+//   rate is taken as the whole number of Hz if the times agree with one as well. Without such a column options.rate is
+//   needed.
 //
 // Throws Error naming the file, and the line where there is one, for what is missing, cells that are no numbers, rows
 // of other lengths, columns without a name or doubled, options that contradict the file, and a header of the numbers 0,

@@ -18,8 +18,7 @@ namespace deri {
 // What becomes of signals with several samples per frame, that is of a record whose signals differ in rate.
 enum class WfdbFrames {
   kExpand,   // the recording has the rate of its fastest signal; a slower one keeps each value until its next
-  kAverage,  // the recording has the frame rate; of several samples the integer mean is taken, as WFDB's tools do by
-             // default
+  kAverage,  // the recording has the frame rate; of several samples it has the integer mean, as WFDB's tools
 };
 
 struct WfdbOptions {
