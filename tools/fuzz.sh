@@ -24,7 +24,7 @@ for target in "${targets[@]}"; do
   if [[ -d tests/fuzz/inputs/$target ]]; then cp -f tests/fuzz/inputs/"$target"/* "$corpus/$target/"; fi
 done
 
-# Samples of at most 64 kB: larger inputs only slow the search.
+# Samples of at most 16 kB: larger inputs only slow the search.
 add() {
   local target=$1 name
   shift
@@ -32,7 +32,7 @@ add() {
   for file in "$@"; do
     [[ -f $file ]] || continue
     name=$(basename "$file")
-    head -c 65536 "$file" > "$corpus/$target/seed-$name"
+    head -c 16384 "$file" > "$corpus/$target/seed-$name"
   done
 }
 # A WFDB input is a record's header, a segment's, and the signal bytes, with separators between.
