@@ -7,6 +7,7 @@
 
 #include "deri/base/csv.hpp"
 #include "deri/base/json.hpp"
+#include "deri/base/npy.hpp"
 #include "deri/data/store.hpp"
 
 namespace deri {
@@ -23,7 +24,8 @@ namespace fs = std::filesystem;
 // In an order in which the example of each finds what those before it made.
 const std::vector<std::vector<std::string>> kCommands = {
     {"synth"}, {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},
-    {"plot"},  {"pretrain"},         {"zeroshot"},          {"page"}};
+    {"plot"},  {"pretrain"},         {"zeroshot"},          {"embed"},
+    {"page"}};
 
 // Data sets that a user must bring.
 const std::vector<std::vector<std::string>> kDataSets = {
@@ -169,6 +171,38 @@ TEST_F(Cli, PlotWritesAPictureOrNothing) {
   EXPECT_TRUE(read_file(at("a.pdf")).starts_with("%PDF"));
   expect_user_error(deri({"plot", good, "--out", "a.bmp"}), HasSubstr("a.bmp"));
   EXPECT_FALSE(fs::exists(at("a.bmp")));
+}
+
+TEST_F(Cli, EmbeddingsOfFilesAreThoseOfTheirStore) {
+  ASSERT_EQ(deri({"-q", "embed", "--model", "run/best", "--data", "store", "--out", "all.npy"}).exit_code, 0);
+  const ProgramResult files =
+      deri({"embed", "--model", "run/best", "--out", "two.npy", "archive/records100/00000/00002_lr.hea", "nothing.hea",
+            "archive/records100/00000/00001_lr.hea"});
+  EXPECT_EQ(files.exit_code, 0) << files.err;
+  EXPECT_THAT(files.err, AllOf(HasSubstr("nothing.hea"), HasSubstr("1 files were left out")));
+  const NpyArray<float> all(at("all.npy")), two(at("two.npy"));
+  const auto width = static_cast<std::size_t>(all.shape().at(1));
+  ASSERT_EQ(all.shape().at(0), 80);
+  ASSERT_EQ(two.shape(), (std::vector<std::int64_t>{2, all.shape().at(1)}));
+  for (std::size_t k = 0; k < width; ++k) {
+    EXPECT_NEAR(two.values()[k], all.values()[width + k], 2e-3);
+    EXPECT_NEAR(two.values()[width + k], all.values()[k], 2e-3);
+  }
+  CsvReader index(at("two.csv"), {"id", "source"});
+  std::vector<std::string> row;
+  ASSERT_TRUE(index.next(row));
+  EXPECT_EQ(row[index.column("id")], "00002_lr");
+  const auto shape_of = [&](const std::string& view) {
+    const ProgramResult run = deri(
+        {"-q", "embed", "--model", "run/best", "--data", "store", "--split", "test", "--view", view, "--out", "v.npy"});
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    return NpyArray<float>(at("v.npy")).shape();
+  };
+  EXPECT_EQ(shape_of("aligned").at(1), all.shape().at(1));
+  EXPECT_EQ(shape_of("encoder").at(1), 512);
+  expect_user_error(deri({"embed", "--model", "run/best", "--out", "x.npy"}), HasSubstr("--data"));
+  expect_user_error(deri({"embed", "--model", "run/best", "--data", "store", "--view", "mean", "--out", "x.npy"}),
+                    HasSubstr("unknown view 'mean'"));
 }
 
 TEST_F(Cli, SynthIsDeterministicAndKeepsWhatIsThere) {

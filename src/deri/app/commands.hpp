@@ -12,6 +12,7 @@ void add_inspect_command(CLI::App& app);
 void add_plot_command(CLI::App& app);
 void add_pretrain_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
+void add_embed_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 
 // "Example:\n  deri …" for a subcommand's help.

@@ -51,7 +51,7 @@ SignalReader::SignalReader(const Store& store, const std::vector<std::string>& l
   if (rows_.empty()) fail("{}: no leads were asked for", store.path().string());
 }
 
-void SignalReader::read(std::size_t index, std::span<float> out, const Change& before_scaling) const {
+void SignalReader::read(std::size_t index, std::span<float> out, const SignalChange& before_scaling) const {
   DERI_CHECK(out.size() == values());
   const auto length = static_cast<std::size_t>(store_->info().samples);
   if (store_->info().rate == rate_ && length >= samples_) {
@@ -66,12 +66,7 @@ void SignalReader::read(std::size_t index, std::span<float> out, const Change& b
   signal.length = length;
   signal.values.resize(leads() * length);
   to_millivolts(index, 0, length, signal.values);
-  if (signal.rate != rate_) signal = resample(signal, rate_);
-  if (signal.length > samples_) signal = fit_length(signal, samples_);
-  if (before_scaling) before_scaling(signal.values);
-  scale(scaling_, signal.values, leads());
-  if (signal.length < samples_) signal = fit_length(signal, samples_);
-  std::copy(signal.values.begin(), signal.values.end(), out.begin());
+  write_input(std::move(signal), rate_, samples_, scaling_, out, before_scaling);
 }
 
 // `count` samples of each lead asked for, from sample `first` on.
@@ -163,7 +158,7 @@ Loader::Made Loader::make(std::size_t number) const {
     made.batch.ecg.resize((end - begin) * reader_.values());
     for (std::size_t i = 0; i < made.batch.indices.size(); ++i) {
       const std::size_t index = made.batch.indices[i];
-      SignalReader::Change change;
+      SignalChange change;
       if (options_.augment)
         change = [&, seed = mix_seed(options_.seed, {fnv1a("augment"), epoch_, index})](std::span<float> millivolts) {
           options_.augment(millivolts, index, seed);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "deri/data/store.hpp"
+#include "deri/ecg/input.hpp"
 #include "deri/ecg/scaling.hpp"
 
 namespace deri {
@@ -34,13 +35,8 @@ class SignalReader {
   // Values of one record: leads() * samples().
   std::size_t values() const { return leads() * samples_; }
 
-  // `before_scaling`, if given, may change the record in place, in mV: [leads, n] with n = samples(), or the record's
-  // length where that is shorter.
-  using Change = std::function<void(std::span<float> millivolts)>;
-
-  // Writes record `index` to `out`, of values() floats. A record longer than samples() is cut to its middle, then
-  // scaled; a shorter one is scaled, then set amid zeros, so that the padding has no part in the scaling.
-  void read(std::size_t index, std::span<float> out, const Change& before_scaling = {}) const;
+  // Writes record `index` to `out`, of values() floats, as write_input() does.
+  void read(std::size_t index, std::span<float> out, const SignalChange& before_scaling = {}) const;
 
  private:
   void to_millivolts(std::size_t index, std::size_t first, std::size_t count, std::span<float> out) const;
@@ -67,7 +63,7 @@ struct LoaderOptions {
   std::size_t prefetch = 4;   // batches ready or in the making ahead of the reader: the bound on memory
   std::size_t threads = 1;    // that make them
 
-  // Training's changes to a record, in mV, before scaling: see SignalReader::Change. `index` is the record's in the
+  // Training's changes to a record, in mV, before scaling: see SignalChange. `index` is the record's in the
   // store. The seed is mix_seed(seed, {fnv1a("augment"), epoch, index}): a resumed run sees the same changes. Called
   // from the threads.
   std::function<void(std::span<float> millivolts, std::size_t index, std::uint64_t seed)> augment = {};

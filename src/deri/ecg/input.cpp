@@ -7,6 +7,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/base/vector_clones.hpp"
+#include "deri/ecg/resample.hpp"
 
 namespace deri {
 namespace {
@@ -60,6 +61,18 @@ std::vector<std::int16_t> to_microvolts(const SignalMatrix& signal) {
   std::vector<std::int16_t> microvolts(signal.values.size());
   round_microvolts(signal.values, microvolts);
   return microvolts;
+}
+
+void write_input(SignalMatrix signal, double rate, std::size_t samples, Scaling scaling, std::span<float> out,
+                 const SignalChange& before_scaling) {
+  const std::size_t leads = signal.leads.size();
+  DERI_CHECK(out.size() == leads * samples);
+  if (signal.rate != rate) signal = resample(signal, rate);
+  if (signal.length > samples) signal = fit_length(signal, samples);
+  if (before_scaling) before_scaling(signal.values);
+  scale(scaling, signal.values, leads);
+  if (signal.length < samples) signal = fit_length(signal, samples);
+  std::ranges::copy(signal.values, out.begin());
 }
 
 }  // namespace deri

@@ -1,6 +1,8 @@
 #include "deri/eval/embedding.hpp"
 
 #include "deri/base/error.hpp"
+#include "deri/ecg/input.hpp"
+#include "deri/ecg/repair.hpp"
 #include "deri/model/text_input.hpp"
 
 namespace deri {
@@ -23,6 +25,17 @@ class EvaluationMode {
   bool was_training_;
 };
 
+torch::Tensor batch_tensor(std::vector<float>& ecgs, const InputConfig& input, const torch::Device& device) {
+  const auto leads = static_cast<std::int64_t>(input.leads.size());
+  const auto records = static_cast<std::int64_t>(ecgs.size()) / (leads * input.samples());
+  return torch::from_blob(ecgs.data(), {records, leads, input.samples()}, torch::kFloat32).to(device);
+}
+
+torch::Tensor view_rows(EcgTextModel& model, const torch::Tensor& ecg, EcgView view) {
+  const torch::Tensor rows = model.ecg_view(ecg, view).to(torch::kFloat32);
+  return (view == EcgView::kEncoder ? rows : l2_normalised(rows)).cpu();
+}
+
 }  // namespace
 
 SignalReader make_reader(const Store& store, const InputConfig& config) {
@@ -30,13 +43,11 @@ SignalReader make_reader(const Store& store, const InputConfig& config) {
 }
 
 torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device) {
-  const auto records = static_cast<std::int64_t>(batch.indices.size());
-  const auto leads = static_cast<std::int64_t>(input.leads.size());
-  return torch::from_blob(batch.ecg.data(), {records, leads, input.samples()}, torch::kFloat32).to(device);
+  return batch_tensor(batch.ecg, input, device);
 }
 
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device) {
+                         std::int64_t batch_size, const torch::Device& device, EcgView view) {
   const torch::InferenceMode inference;
   const EvaluationMode evaluation(model);
   const InputConfig& input = model.config().input;
@@ -45,10 +56,24 @@ torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const 
   Loader loader(reader, records, options);
   loader.start_epoch(0);
   std::vector<torch::Tensor> rows;
-  while (auto batch = loader.next()) {
-    rows.push_back(l2_normalised(model.ecg_embedding(ecg_tensor(*batch, input, device)).to(torch::kFloat32)).cpu());
-  }
+  while (auto batch = loader.next()) rows.push_back(view_rows(model, ecg_tensor(*batch, input, device), view));
   return rows.empty() ? torch::empty({0, model.config().width}) : torch::cat(rows);
+}
+
+std::vector<float> model_input(const Recording& recording, const InputConfig& config) {
+  SignalMatrix signal = select_leads(recording, config.leads);
+  const RepairReport report = repair(signal);
+  if (report.rejection) fail("{}: {}", recording.source, *report.rejection);
+  const auto samples = static_cast<std::size_t>(config.samples());
+  std::vector<float> input(config.leads.size() * samples);
+  write_input(std::move(signal), config.rate, samples, parse_scaling(config.scaling), input);
+  return input;
+}
+
+torch::Tensor embed_inputs(EcgTextModel& model, std::vector<float>& inputs, const torch::Device& device, EcgView view) {
+  const torch::InferenceMode inference;
+  const EvaluationMode evaluation(model);
+  return view_rows(model, batch_tensor(inputs, model.config().input, device), view);
 }
 
 torch::Tensor embed_texts(const ModelBundle& bundle, const std::vector<std::string>& texts,

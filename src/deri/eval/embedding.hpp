@@ -8,6 +8,7 @@
 
 #include "deri/data/loader.hpp"
 #include "deri/data/store.hpp"
+#include "deri/ecg/recording.hpp"
 #include "deri/model/model_folder.hpp"
 
 namespace deri {
@@ -20,10 +21,18 @@ SignalReader make_reader(const Store& store, const InputConfig& config);
 // outlive it.
 torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device);
 
-// The zero-shot embeddings (EcgTextModel::ecg_embedding) of these records, rows L2-normalised:
-// [N,width] float32 on the CPU. The model goes back to the mode it was in.
+// A view of these records, [N, d] float32 on the CPU; rows L2-normalised but for kEncoder. In evaluation mode; the
+// model goes back to the mode it was in.
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device);
+                         std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot);
+
+// What `config` makes of a recording: [leads * samples], scaled, holes mended. Throws Error, naming the recording, when
+// a lead is missing or repair() rejects it.
+std::vector<float> model_input(const Recording& recording, const InputConfig& config);
+
+// The same view of inputs as model_input() makes them: one after another in `inputs`.
+torch::Tensor embed_inputs(EcgTextModel& model, std::vector<float>& inputs, const torch::Device& device,
+                           EcgView view = EcgView::kZeroShot);
 
 // Texts (reports, prompts) through the tower and the projector, rows L2-normalised: [N,width]
 // float32 on the CPU.

@@ -73,9 +73,14 @@ DeriOutputs Deri::forward(const Tensor& ecg, const TextFeatures& text, const std
 
 Tensor Deri::ecg_embedding(const Tensor& ecg) {
   const std::string& kind = config().zero_shot_embedding;
-  Tensor pooled = att_pool_head_->forward(encode_ecg(ecg));
-  if (kind != "mix-unnormalised") pooled = l2_normalised(pooled);
-  if (kind == "aligned") return pooled.mean(1);
+  if (kind != "mix-unnormalised") return pooled_view(ecg, kind == "aligned" ? EcgView::kAligned : EcgView::kMix);
+  const Tensor pooled = att_pool_head_->forward(encode_ecg(ecg));
+  return pooled.mean(1) + project_text(decode_text(pooled));
+}
+
+Tensor Deri::pooled_view(const Tensor& ecg, EcgView view) {
+  const Tensor pooled = l2_normalised(att_pool_head_->forward(encode_ecg(ecg)));
+  if (view == EcgView::kAligned) return pooled.mean(1);
   return pooled.mean(1) + project_text(decode_text(pooled));
 }
 

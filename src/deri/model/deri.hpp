@@ -44,6 +44,9 @@ class Deri : public EcgTextModel {
   // How many of the N tokens an RME head sees.
   std::int64_t rme_tokens() const { return rme_tokens_; }
 
+ protected:
+  torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
+
  private:
   RmeNoise draw_noise(const torch::Tensor& tokens) const;
   torch::Tensor decode_text(const torch::Tensor& pooled_tokens);  // [B, N, width] -> [B, text.hidden]

@@ -1,5 +1,8 @@
 #include "deri/model/ecg_text_model.hpp"
 
+#include <array>
+#include <utility>
+
 #include "deri/base/error.hpp"
 #include "deri/model/deri.hpp"
 #include "deri/model/merl.hpp"
@@ -30,7 +33,24 @@ std::int64_t strided_count(std::int64_t tokens, std::int64_t stride) {
   return (tokens + stride - 1) / stride;
 }
 
+constexpr std::array<std::pair<EcgView, const char*>, 4> kViews{{{EcgView::kZeroShot, "zero-shot"},
+                                                                 {EcgView::kAligned, "aligned"},
+                                                                 {EcgView::kMix, "mix"},
+                                                                 {EcgView::kEncoder, "encoder"}}};
+
 }  // namespace
+
+const char* view_name(EcgView view) {
+  for (const auto& [value, name] : kViews)
+    if (value == view) return name;
+  DERI_CHECK(false);
+}
+
+EcgView parse_view(const std::string& name) {
+  for (const auto& [value, text] : kViews)
+    if (name == text) return value;
+  fail("unknown view '{}' of an ECG; there are zero-shot, aligned, mix and encoder", name);
+}
 
 EcgTextModel::EcgTextModel(const ModelConfig& config)
     : config_(validated(config)),
@@ -55,6 +75,12 @@ EcgTextModel::EcgTextModel(const ModelConfig& config)
 void EcgTextModel::train(bool on) {
   Module::train(on);
   if (!config_.text.trainable) lm_model_->eval();
+}
+
+Tensor EcgTextModel::ecg_view(const Tensor& ecg, EcgView view) {
+  if (view == EcgView::kZeroShot) return ecg_embedding(ecg);
+  if (view == EcgView::kEncoder) return ecg_encoder_->forward(ecg).mean(2);
+  return pooled_view(ecg, view);
 }
 
 TextFeatures EcgTextModel::encode_text(const TextInput& text) {

@@ -26,6 +26,19 @@ struct TextFeatures {
   torch::Tensor mask;    // [B, T] bool
 };
 
+// The points of view from which a model shows an ECG.
+enum class EcgView {
+  kZeroShot,  // ecg_embedding(): what zero-shot compares with prompts
+  kAligned,   // p_e: the pooled encoding that is aligned with the report [width]
+  kMix,       // mix_e = p_e + proj_t(decoded text feature) [width]; DERI only
+  kEncoder    // the mean over time of the ECG encoder's output, before any projection [features of the backbone]
+};
+
+// "zero-shot", "aligned", "mix", "encoder".
+const char* view_name(EcgView view);
+// Throws Error for another name, with those there are.
+EcgView parse_view(const std::string& name);
+
 class EcgTextModel : public torch::nn::Module {
  public:
   const ModelConfig& config() const { return config_; }
@@ -42,6 +55,9 @@ class EcgTextModel : public torch::nn::Module {
   // ecg [B, leads, samples] -> [B, width], not normalised: what zero-shot classification compares with text_embedding()
   // by cosine.
   virtual torch::Tensor ecg_embedding(const torch::Tensor& ecg) = 0;
+
+  // ecg [B, leads, samples] -> [B, d], not normalised; d depends on the view. Throws Error for a view the model lacks.
+  torch::Tensor ecg_view(const torch::Tensor& ecg, EcgView view);
 
   // The terms of the objective whose weight is not 0. ecg [B, leads, samples]; row b of `text` is the report of record
   // b; same_report [B, B] bool or undefined, see clip(). Random choices come from torch's default generator.
@@ -61,6 +77,9 @@ class EcgTextModel : public torch::nn::Module {
 
   // E: ecg [B, leads, samples] -> [B, N, width].
   torch::Tensor encode_ecg(const torch::Tensor& ecg);
+
+  // kAligned and, where there is one, kMix.
+  virtual torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) = 0;
 
   // proj_t: [..., text.hidden] -> [..., width].
   torch::Tensor project_text(const torch::Tensor& x);

@@ -1,5 +1,7 @@
 #include "deri/model/merl.hpp"
 
+#include "deri/base/error.hpp"
+
 namespace deri {
 namespace {
 
@@ -31,6 +33,11 @@ MerlOutputs Merl::forward(const Tensor& ecg, const TextFeatures& text) {
 
 Tensor Merl::ecg_embedding(const Tensor& ecg) {
   return att_pool_head_->forward(encode_ecg(ecg));
+}
+
+Tensor Merl::pooled_view(const Tensor& ecg, EcgView view) {
+  if (view == EcgView::kMix) fail("MERL has no mix encoding of an ECG: choose zero-shot, aligned or encoder");
+  return ecg_embedding(ecg);
 }
 
 LossTerms Merl::losses(const Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,

@@ -29,6 +29,9 @@ class Merl : public EcgTextModel {
   LossTerms losses(const torch::Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
                    const torch::Tensor& same_report = {}) override;
 
+ protected:
+  torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
+
  private:
   std::shared_ptr<ClassTokenPool> att_pool_head_;
   torch::nn::Linear linear1_, linear2_;
