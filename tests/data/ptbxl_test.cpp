@@ -329,6 +329,59 @@ TEST_F(PtbxlTest, OneFileNameColumnIsEnough) {
   EXPECT_EQ(prepare_ptbxl(source(), out()).records, 1);
 }
 
+TEST_F(PtbxlTest, ReportsStayAsTheyAreUnlessAskedFor) {
+  write_archive(2);
+  const PtbxlSummary summary = prepare_ptbxl(source(), out());
+  EXPECT_EQ(summary.translation.reports, 0);
+  EXPECT_EQ(summary.translation.words, 0);
+  EXPECT_THAT(summary.notes, IsEmpty());
+  const Store store(out());
+  EXPECT_EQ(store.record(0).report, "sinusrhythmus normales ekg");
+  EXPECT_FALSE(store.info().made_by.contains("translation"));
+}
+
+TEST_F(PtbxlTest, ReportsInEnglish) {
+  std::vector<Row> rows = write_archive(4);
+  rows[1].report = "sinus rhythm. left axis deviation.";
+  rows[2].report = "vorhofflimmern quietschente linkstyp";
+  fs::remove(source() / (rows[3].low + ".dat"));
+  write_table(rows);
+  const PtbxlSummary summary = prepare_ptbxl(source(), out(), {}, {}, ReportLanguage::kEnglish);
+  EXPECT_EQ(summary.records, 3);
+  EXPECT_EQ(summary.translation.reports, 3);  // the rejected record's too
+  EXPECT_EQ(summary.translation.words, 9);
+  EXPECT_EQ(summary.translation.unknown_words, 1);
+  EXPECT_THAT(summary.notes, ElementsAre(AllOf(HasSubstr("3 reports"), HasSubstr("9 foreign words 1 "))));
+  const Store store(out());
+  EXPECT_EQ(store.record(0).report, "sinus rhythm. normal ecg");
+  EXPECT_EQ(store.record(1).report, "sinus rhythm. left axis deviation.");
+  EXPECT_EQ(store.record(2).report, "atrial fibrillation quietschente left axis deviation");
+  const Json& made_by = store.info().made_by["translation"];
+  EXPECT_EQ(made_by["language"], "en");
+  EXPECT_EQ(made_by["reports"], 3);
+  EXPECT_EQ(made_by["words"], 9);
+  EXPECT_EQ(made_by["unknown_words"], 1);
+}
+
+TEST_F(PtbxlTest, GoesOnOnlyInTheSameLanguage) {
+  write_archive(70);
+  PrepareOptions interrupted;
+  interrupted.journal_seconds = 0;
+  interrupted.progress = [](std::int64_t done, std::int64_t) {
+    if (done >= 64) throw std::runtime_error("interrupted");
+  };
+  EXPECT_THROW(prepare_ptbxl(source(), out(), interrupted), std::runtime_error);
+  EXPECT_DERI_ERROR(prepare_ptbxl(source(), out(), {}, {}, ReportLanguage::kEnglish), HasSubstr("restart"));
+  EXPECT_EQ(prepare_ptbxl(source(), out(), {.restart = true}, {}, ReportLanguage::kEnglish).records, 70);
+}
+
+TEST(ReportLanguage, IsOneOfTwoWords) {
+  EXPECT_EQ(parse_report_language("original"), ReportLanguage::kOriginal);
+  EXPECT_EQ(parse_report_language("en"), ReportLanguage::kEnglish);
+  for (const char* word : {"", "de", "EN", "english"})
+    EXPECT_DERI_ERROR(parse_report_language(word), HasSubstr("original or en"));
+}
+
 TEST_F(PtbxlTest, TheStoreDoesNotDependOnThreads) {
   std::vector<Row> rows = write_archive(80);
   fs::remove(source() / (rows[40].low + ".dat"));

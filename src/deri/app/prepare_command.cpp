@@ -81,13 +81,21 @@ void add_splits(CLI::App* data_set, const std::shared_ptr<CommonOptions>& option
 
 void add_ptbxl(CLI::App& command) {
   auto options = std::make_shared<CommonOptions>();
+  auto language = std::make_shared<std::string>("original");
   CLI::App* ptbxl =
       add_data_set(command, "ptbxl", "PTB-XL, or any folder in its layout", "Folder with ptbxl_database.csv", options,
-                   "--rate", [](const CommonOptions& common) {
-                     return prepare_ptbxl(common.source, common.out, common.prepare, parse_split_choice(common.splits));
+                   "--rate", [language](const CommonOptions& common) {
+                     return prepare_ptbxl(common.source, common.out, common.prepare, parse_split_choice(common.splits),
+                                          parse_report_language(*language));
                    });
   add_splits(ptbxl, options,
              "strict and published are both strat_fold 1-8, 9, 10; or a folder with train.csv, val.csv, test.csv");
+  ptbxl
+      ->add_option("--report-language", *language,
+                   "en: German and Swedish reports in the English of ECG machines, by a table of phrases; words it "
+                   "does not know stay and are counted")
+      ->capture_default_str()
+      ->type_name("original|en");
   ptbxl->footer(example("deri prepare ptbxl archive --out store"));
 }
 

@@ -14,6 +14,8 @@
 #include "deri/data/ptbxl_labels.hpp"
 #include "deri/ecg/leads.hpp"
 #include "deri/ecg/wfdb.hpp"
+#include "deri/text/report_phrases.hpp"
+#include "deri/text/report_translation.hpp"
 
 namespace deri {
 namespace {
@@ -34,6 +36,11 @@ bool is_dropped_duplicate(const StoreRecord& record) {
   return std::any_of(std::begin(kDroppedDuplicates), std::end(kDroppedDuplicates), [&](const auto& duplicate) {
     return record.id == duplicate.first && record.patient == duplicate.second;
   });
+}
+
+// Changes with every change of the translation's table.
+std::string table_of_phrases() {
+  return text_fingerprint(fmt::format("{}\n{}", kReportPhrases, kEnglishReportWords));
 }
 
 std::string split_of_fold(const std::string& cell) {
@@ -69,7 +76,7 @@ fs::path checked_root(const fs::path& root) {
 
 class PtbxlSource : public RecordSource {
  public:
-  PtbxlSource(const fs::path& root, std::optional<double> rate, const SplitChoice& splits)
+  PtbxlSource(const fs::path& root, std::optional<double> rate, const SplitChoice& splits, ReportLanguage language)
       : root_(checked_root(root)),
         labeller_(root_ / kStatementsFile),
         table_(root_ / kTableFile),
@@ -78,6 +85,7 @@ class PtbxlSource : public RecordSource {
                                                              : "strat_fold 1-8 train, 9 validation, 10 test") {
     if (splits.kind == SplitChoice::Kind::kFiles)
       split_files_.emplace(splits.folder, std::initializer_list<std::string_view>{"ecg_id"});
+    if (language == ReportLanguage::kEnglish) translator_.emplace();
     look_through();
     if (entries_.empty()) fail("{} lists no records", table_.path().string());
     choose_rate(rate);
@@ -86,6 +94,7 @@ class PtbxlSource : public RecordSource {
   const std::vector<std::string>& dropped_duplicates() const { return dropped_duplicates_; }
   const std::map<std::string, std::int64_t>& unknown_codes() const { return unknown_codes_; }
   double source_rate() const { return source_rate_; }
+  const ReportTranslation& translation() const { return translation_; }
 
   fs::path root() const override { return root_; }
   std::size_t size() const override { return entries_.size(); }
@@ -102,13 +111,19 @@ class PtbxlSource : public RecordSource {
     info.made_by["dropped_duplicates"]["ecg_ids"] = dropped_duplicates_;
     info.made_by["unknown_codes"] = unknown_codes_;
     info.made_by["splits"] = split_text_;
+    if (translator_)
+      info.made_by["translation"] = {{"language", "en"},
+                                     {"phrases", table_of_phrases()},
+                                     {"reports", translation_.reports},
+                                     {"words", translation_.words},
+                                     {"unknown_words", translation_.unknown_words}};
     return info;
   }
 
   std::string fingerprint() const override {
-    return fmt::format("ptbxl {} {} {}", bytes_fingerprint(table_.bytes()),
-                       text_fingerprint(read_file(root_ / kStatementsFile)),
-                       split_files_ ? split_files_->fingerprint() : "");
+    return fmt::format(
+        "ptbxl {} {} {}{}", bytes_fingerprint(table_.bytes()), text_fingerprint(read_file(root_ / kStatementsFile)),
+        split_files_ ? split_files_->fingerprint() : "", translator_ ? fmt::format(" en {}", table_of_phrases()) : "");
   }
 
   std::string name(std::size_t index) const override {
@@ -127,6 +142,7 @@ class PtbxlSource : public RecordSource {
     table_.row(entries_[index], cells);
     std::vector<ScpCode> codes;
     StoreRecord record = read_row(cells, codes);
+    if (translator_) record.report = translator_->translate(record.report).text;
     record.source = file_name(cells, source_rate_);
     if (record.source.empty()) fail("the table names no file at {} Hz", source_rate_);
     if (!stays_inside(record.source)) fail("the file named lies outside the data set's folder");
@@ -172,7 +188,14 @@ class PtbxlSource : public RecordSource {
       patients.add(*record, table_.path().string(),
                    split_files_ ? "correct the split files" : "correct the column strat_fold");
       entries_.push_back(row);
+      if (translator_) count(translator_->translate(record->report));
     }
+  }
+
+  void count(const TranslatedReport& report) {
+    translation_.reports += report.german > report.unknown ? 1 : 0;
+    translation_.words += static_cast<std::int64_t>(report.german);
+    translation_.unknown_words += static_cast<std::int64_t>(report.unknown);
   }
 
   // The file at a rate; empty if the table names none.
@@ -219,16 +242,24 @@ class PtbxlSource : public RecordSource {
   std::vector<std::string> dropped_duplicates_;
   std::map<std::string, std::int64_t> unknown_codes_;
   double source_rate_ = 0;
+  std::optional<ReportTranslator> translator_;
+  ReportTranslation translation_;
 };
 
 }  // namespace
 
+ReportLanguage parse_report_language(std::string_view word) {
+  if (word == "original") return ReportLanguage::kOriginal;
+  if (word == "en") return ReportLanguage::kEnglish;
+  fail("reports cannot be had in {}: name original or en", shown(word));
+}
+
 PtbxlSummary prepare_ptbxl(const fs::path& source, const fs::path& out, const PrepareOptions& options,
-                           const SplitChoice& splits) {
+                           const SplitChoice& splits, ReportLanguage language) {
   check_store_rate(options.rate);
-  const PtbxlSource ptbxl(source, options.rate, splits);
+  const PtbxlSource ptbxl(source, options.rate, splits, language);
   PtbxlSummary summary{prepare_store(ptbxl, out, options), ptbxl.dropped_duplicates(), ptbxl.unknown_codes(),
-                       ptbxl.source_rate()};
+                       ptbxl.source_rate(), ptbxl.translation()};
   if (!summary.dropped_duplicates.empty())
     summary.notes.push_back(fmt::format("left out {} duplicates that PTB-XL 1.0.3 dropped: {}",
                                         summary.dropped_duplicates.size(),
@@ -236,6 +267,10 @@ PtbxlSummary prepare_ptbxl(const fs::path& source, const fs::path& out, const Pr
   for (const auto& [code, count] : summary.unknown_codes)
     summary.notes.push_back(
         fmt::format("the code {} has no row in {}: {} records", shown(code), kStatementsFile, count));
+  if (language == ReportLanguage::kEnglish)
+    summary.notes.push_back(
+        fmt::format("translated {} reports into English; of their {} foreign words {} were not known and stay",
+                    summary.translation.reports, summary.translation.words, summary.translation.unknown_words));
   return summary;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deri/data/prepare.hpp"
@@ -12,16 +13,33 @@
 
 namespace deri {
 
+// A third of the reports are English, the others German, some Swedish.
+enum class ReportLanguage {
+  kOriginal,  // as they stand
+  kEnglish    // translated by ReportTranslator; what it does not know stays as it is
+};
+
+// "original" or "en". Throws Error for another word.
+ReportLanguage parse_report_language(std::string_view word);
+
+// Of the reports that the table lists (rejected records' too); zeros with ReportLanguage::kOriginal.
+struct ReportTranslation {
+  std::int64_t reports = 0;        // that had a word to translate
+  std::int64_t words = 0;          // that are not English, in the original
+  std::int64_t unknown_words = 0;  // of these, not translated
+};
+
 struct PtbxlSummary : PrepareSummary {
   std::vector<std::string> dropped_duplicates;        // ecg_ids: the duplicates that release 1.0.3 dropped
   std::map<std::string, std::int64_t> unknown_codes;  // codes that scp_statements.csv does not list, and how often
   double source_rate = 0;                             // Hz of the records that were read: 100 or 500
+  ReportTranslation translation;
 };
 
 // Reads ptbxl_database.csv (columns ecg_id, patient_id, report, scp_codes, strat_fold and filename_lr or filename_hr or
 // both), scp_statements.csv (see PtbxlLabeller) and the WFDB records the table names, and writes the store `out`: the
 // twelve leads in standard_leads() order, 10 s (the middle of what is longer; what is shorter amid zeros), reports as
-// they stand.
+// they stand, or in English.
 //
 // Rate. Records are read at options.rate if that is 100 or 500 Hz and the folder has at least one record at it;
 // otherwise at the rate for which most records have their header (of a large table, of some hundred of its rows), 500
@@ -39,6 +57,7 @@ struct PtbxlSummary : PrepareSummary {
 // flat or full of holes, a cell of the table that cannot be read) is listed in rejected.csv and counted. Throws Error
 // as prepare_store() does, and when a file or column above is missing, or a patient lies in two splits.
 PtbxlSummary prepare_ptbxl(const std::filesystem::path& source, const std::filesystem::path& out,
-                           const PrepareOptions& options = {}, const SplitChoice& splits = {});
+                           const PrepareOptions& options = {}, const SplitChoice& splits = {},
+                           ReportLanguage language = ReportLanguage::kOriginal);
 
 }  // namespace deri
