@@ -61,6 +61,21 @@ double delong_error(const ScoredLabels& data) {
   return std::sqrt(variance_of_placements(positives, negatives) + variance_of_placements(negatives, positives));
 }
 
+// The scores of normal_data() through a logistic function.
+ScoredLabels probability_data(std::uint64_t seed, int records, const std::vector<double>& prevalence) {
+  ScoredLabels data = normal_data(seed, records, prevalence, 1);
+  for (double& score : data.scores) score = 1 / (1 + std::exp(1 - score));
+  data.probabilities = true;
+  return data;
+}
+
+const std::vector<Estimate MetricIntervals::*>& all_metrics() {
+  static const std::vector<Estimate MetricIntervals::*> metrics = {
+      &MetricIntervals::auroc,       &MetricIntervals::auprc,       &MetricIntervals::f1,    &MetricIntervals::accuracy,
+      &MetricIntervals::sensitivity, &MetricIntervals::specificity, &MetricIntervals::brier, &MetricIntervals::ece};
+  return metrics;
+}
+
 TEST(Quantile, IsLinearBetweenOrderStatistics) {
   EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0.25), 1.75);
   EXPECT_DOUBLE_EQ(quantile({4, 1, 3, 2}, 0), 1);
@@ -78,10 +93,10 @@ TEST(Bootstrap, ValuesAreTheMetrics) {
     EXPECT_EQ(intervals.labels[i].auroc.value, metrics.labels[i].auroc);
     EXPECT_EQ(intervals.labels[i].auprc.value, metrics.labels[i].auprc);
   }
-  EXPECT_DOUBLE_EQ(intervals.macro_auroc.value, metrics.macro.auroc);
-  EXPECT_DOUBLE_EQ(intervals.macro_auprc.value, metrics.macro.auprc);
-  EXPECT_DOUBLE_EQ(intervals.macro_frequent_auroc.value, metrics.macro_frequent.auroc);
-  EXPECT_DOUBLE_EQ(intervals.macro_frequent_auprc.value, metrics.macro_frequent.auprc);
+  EXPECT_DOUBLE_EQ(intervals.macro.auroc.value, metrics.macro.auroc);
+  EXPECT_DOUBLE_EQ(intervals.macro.auprc.value, metrics.macro.auprc);
+  EXPECT_DOUBLE_EQ(intervals.macro_frequent.auroc.value, metrics.macro_frequent.auroc);
+  EXPECT_DOUBLE_EQ(intervals.macro_frequent.auprc.value, metrics.macro_frequent.auprc);
 }
 
 TEST(Bootstrap, IsTheSameForAnyNumberOfThreads) {
@@ -93,14 +108,83 @@ TEST(Bootstrap, IsTheSameForAnyNumberOfThreads) {
       expect_equal(one.labels[i].auroc, many.labels[i].auroc);
       expect_equal(one.labels[i].auprc, many.labels[i].auprc);
     }
-    expect_equal(one.macro_auroc, many.macro_auroc);
-    expect_equal(one.macro_auprc, many.macro_auprc);
-    expect_equal(one.macro_frequent_auroc, many.macro_frequent_auroc);
-    expect_equal(one.macro_frequent_auprc, many.macro_frequent_auprc);
+    expect_equal(one.macro.auroc, many.macro.auroc);
+    expect_equal(one.macro.auprc, many.macro.auprc);
+    expect_equal(one.macro_frequent.auroc, many.macro_frequent.auroc);
+    expect_equal(one.macro_frequent.auprc, many.macro_frequent.auprc);
   }
   const MultiLabelIntervals other = bootstrap_intervals(data, {.resamples = 101, .seed = 1});
   EXPECT_NE(one.labels[0].auroc.low, other.labels[0].auroc.low);
-  EXPECT_NE(one.macro_auroc.low, other.macro_auroc.low);
+  EXPECT_NE(one.macro.auroc.low, other.macro.auroc.low);
+}
+
+TEST(Bootstrap, EveryMetricsValueIsTheMetric) {
+  const ScoredLabels data = probability_data(20, 150, {.5, .3, .04});
+  const ScoredLabels validation = probability_data(21, 150, {.5, .3, .04});
+  for (const bool published : {false, true}) {
+    const MultiLabelMetrics metrics =
+        published ? evaluate_multilabel_published(data) : evaluate_multilabel(data, validation);
+    const MultiLabelIntervals intervals = bootstrap_intervals(data, metrics, {.resamples = 60});
+    const auto check = [](const MetricIntervals& found, const auto& expected) {
+      EXPECT_DOUBLE_EQ(found.auroc.value, expected.auroc);
+      EXPECT_DOUBLE_EQ(found.auprc.value, expected.auprc);
+      EXPECT_DOUBLE_EQ(found.f1.value, expected.f1);
+      EXPECT_DOUBLE_EQ(found.accuracy.value, expected.accuracy);
+      EXPECT_DOUBLE_EQ(found.sensitivity.value, expected.sensitivity);
+      EXPECT_DOUBLE_EQ(found.specificity.value, expected.specificity);
+      EXPECT_NEAR(found.brier.value, expected.brier, 1e-12);
+      EXPECT_NEAR(found.ece.value, expected.ece, 1e-12);
+    };
+    for (std::size_t i = 0; i < data.labels.size(); ++i) check(intervals.labels[i], metrics.labels[i]);
+    check(intervals.macro, metrics.macro);
+    check(intervals.macro_frequent, metrics.macro_frequent);
+    for (const auto metric : all_metrics()) {
+      EXPECT_LT((intervals.labels[0].*metric).low, (intervals.labels[0].*metric).high);
+      EXPECT_LT((intervals.macro.*metric).low, (intervals.macro.*metric).high);
+    }
+  }
+}
+
+TEST(Bootstrap, EveryMetricIsTheSameForAnyNumberOfThreads) {
+  const ScoredLabels data = probability_data(22, 120, {.5, .3, .1});
+  const MultiLabelMetrics metrics = evaluate_multilabel(data, data);
+  const MultiLabelIntervals one = bootstrap_intervals(data, metrics, {.resamples = 55, .threads = 1});
+  const MultiLabelIntervals many = bootstrap_intervals(data, metrics, {.resamples = 55, .threads = 5});
+  for (const auto metric : all_metrics()) {
+    for (std::size_t i = 0; i < data.labels.size(); ++i) expect_equal(one.labels[i].*metric, many.labels[i].*metric);
+    expect_equal(one.macro.*metric, many.macro.*metric);
+    expect_equal(one.macro_frequent.*metric, many.macro_frequent.*metric);
+  }
+}
+
+TEST(Bootstrap, SharesAndTheBrierScoreHaveTheirTextbookErrors) {
+  const ScoredLabels data = probability_data(23, 2000, {.3});
+  MultiLabelMetrics metrics = evaluate_multilabel(data, data);
+  const MultiLabelIntervals intervals = bootstrap_intervals(data, metrics, {.resamples = 4000});
+  const LabelMetrics& label = metrics.labels[0];
+  const auto expected = [](double share, std::size_t n) {
+    return 2 * 1.959964 * std::sqrt(share * (1 - share) / static_cast<double>(n));
+  };
+  EXPECT_NEAR(width(intervals.labels[0].sensitivity) / expected(label.sensitivity, label.positives), 1, 0.06);
+  EXPECT_NEAR(width(intervals.labels[0].specificity) / expected(label.specificity, label.negatives), 1, 0.06);
+  EXPECT_NEAR(width(intervals.macro.accuracy) / expected(label.accuracy, 2000), 1, 0.06);
+  double squares = 0;
+  for (std::size_t i = 0; i < 2000; ++i)
+    squares += std::pow(std::pow(data.scores[i] - data.targets[i], 2) - label.brier, 2);
+  EXPECT_NEAR(width(intervals.macro.brier) / (2 * 1.959964 * std::sqrt(squares) / 2000), 1, 0.06);
+}
+
+TEST(Bootstrap, WithoutThresholdsOrProbabilitiesThoseMetricsAreUndefined) {
+  const ScoredLabels data = normal_data(24, 60, {.5}, 1);
+  const MultiLabelIntervals intervals = bootstrap_intervals(data, {.resamples = 5});
+  for (const auto metric : all_metrics()) {
+    const bool ranking = metric == &MetricIntervals::auroc || metric == &MetricIntervals::auprc;
+    EXPECT_EQ(std::isnan((intervals.labels[0].*metric).value), !ranking);
+    EXPECT_EQ(std::isnan((intervals.macro.*metric).low), !ranking);
+  }
+  ScoredLabels wrong = data;
+  wrong.probabilities = true;  // normal scores are none
+  EXPECT_DERI_ERROR(bootstrap_intervals(wrong), HasSubstr("no probabilities"));
 }
 
 TEST(Bootstrap, AgreesWithDeLongsStandardError) {
@@ -108,7 +192,7 @@ TEST(Bootstrap, AgreesWithDeLongsStandardError) {
   const MultiLabelIntervals intervals = bootstrap_intervals(data, {.resamples = 4000});
   const double expected = 2 * 1.959964 * delong_error(data);
   EXPECT_NEAR(width(intervals.labels[0].auroc) / expected, 1, 0.06);
-  EXPECT_NEAR(width(intervals.macro_auroc) / expected, 1, 0.06);
+  EXPECT_NEAR(width(intervals.macro.auroc) / expected, 1, 0.06);
 }
 
 TEST(Bootstrap, CoversTheTruthAsOftenAsItSays) {
@@ -120,7 +204,7 @@ TEST(Bootstrap, CoversTheTruthAsOftenAsItSays) {
     const MultiLabelIntervals intervals = bootstrap_intervals(data, {.resamples = 200, .threads = 1});
     const auto covers = [truth](const Estimate& e) { return e.low <= truth && truth <= e.high; };
     label_covers += covers(intervals.labels[0].auroc) ? 1 : 0;
-    macro_covers += covers(intervals.macro_auroc) ? 1 : 0;
+    macro_covers += covers(intervals.macro.auroc) ? 1 : 0;
   }
   EXPECT_NEAR(static_cast<double>(label_covers) / kTrials, 0.95, 0.03);
   EXPECT_NEAR(static_cast<double>(macro_covers) / kTrials, 0.95, 0.03);
@@ -131,11 +215,11 @@ TEST(Bootstrap, NarrowsWithMoreDataAndLessConfidence) {
   const ScoredLabels more_data = normal_data(4, 1600, {.4, .2}, 1);
   const MultiLabelIntervals more = bootstrap_intervals(more_data);
   // Sixteen times the records: about a quarter of the width.
-  EXPECT_NEAR(width(more.macro_auroc) / width(few.macro_auroc), 0.25, 0.08);
+  EXPECT_NEAR(width(more.macro.auroc) / width(few.macro.auroc), 0.25, 0.08);
   EXPECT_NEAR(width(more.labels[0].auroc) / width(few.labels[0].auroc), 0.25, 0.08);
   EXPECT_LT(width(more.labels[1].auprc), width(few.labels[1].auprc));
   const MultiLabelIntervals less_sure = bootstrap_intervals(more_data, {.confidence = 0.5});
-  EXPECT_LT(width(less_sure.macro_auroc), 0.5 * width(more.macro_auroc));
+  EXPECT_LT(width(less_sure.macro.auroc), 0.5 * width(more.macro.auroc));
 }
 
 TEST(Bootstrap, AResampleThatLosesALabelKeepsTheSameMean) {
@@ -147,7 +231,7 @@ TEST(Bootstrap, AResampleThatLosesALabelKeepsTheSameMean) {
     data.targets.push_back(i == 0 ? 1 : 0);
     data.targets.push_back(i < 10 ? 1 : 0);
   }
-  expect_equal(bootstrap_intervals(data).macro_auroc, {0.75, 0.75, 0.75});
+  expect_equal(bootstrap_intervals(data).macro.auroc, {0.75, 0.75, 0.75});
 }
 
 TEST(Bootstrap, ALabelOfOneClassHasNoIntervalAndLeavesTheMeanAlone) {
@@ -157,16 +241,16 @@ TEST(Bootstrap, ALabelOfOneClassHasNoIntervalAndLeavesTheMeanAlone) {
   EXPECT_TRUE(std::isnan(both.labels[1].auroc.low));
   EXPECT_TRUE(std::isnan(both.labels[1].auprc.high));
   const ScoredLabels alone{{"L0"}, data.label_scores(0), data.label_targets(0)};
-  expect_equal(both.macro_auroc, bootstrap_intervals(alone).macro_auroc);
+  expect_equal(both.macro.auroc, bootstrap_intervals(alone).macro.auroc);
 }
 
 TEST(Bootstrap, WithoutAnyDefinedLabelEverythingIsNaN) {
   const MultiLabelIntervals empty = bootstrap_intervals(ScoredLabels{});
-  EXPECT_TRUE(std::isnan(empty.macro_auroc.value));
-  EXPECT_TRUE(std::isnan(empty.macro_auroc.low));
+  EXPECT_TRUE(std::isnan(empty.macro.auroc.value));
+  EXPECT_TRUE(std::isnan(empty.macro.auroc.low));
   const MultiLabelIntervals one_class = bootstrap_intervals({{"A"}, {1, 2}, {0, 0}});
-  EXPECT_TRUE(std::isnan(one_class.macro_auprc.value));
-  EXPECT_TRUE(std::isnan(one_class.macro_frequent_auroc.high));
+  EXPECT_TRUE(std::isnan(one_class.macro.auprc.value));
+  EXPECT_TRUE(std::isnan(one_class.macro_frequent.auroc.high));
 }
 
 TEST(Bootstrap, RefusesWhatMakesNoSense) {
@@ -197,8 +281,8 @@ TEST(PairedDifference, SeesABetterModelAndUsesThePairing) {
   EXPECT_GT(paired.high, paired.difference);
   EXPECT_DOUBLE_EQ(paired.difference, evaluate_multilabel(good, good).macro.auroc -
                                           evaluate_multilabel(slightly_worse, slightly_worse).macro.auroc);
-  const double a = width(bootstrap_intervals(good).macro_auroc);
-  const double b = width(bootstrap_intervals(slightly_worse).macro_auroc);
+  const double a = width(bootstrap_intervals(good).macro.auroc);
+  const double b = width(bootstrap_intervals(slightly_worse).macro.auroc);
   EXPECT_LT(paired.high - paired.low, std::hypot(a, b));  // the width if they were independent
 
   const PairedDifference reversed = macro_auroc_difference(slightly_worse, good, {.seed = 3});

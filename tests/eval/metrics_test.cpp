@@ -267,6 +267,24 @@ TEST(EvaluateMultilabel, FrequentLabelsHaveTenPositives) {
   EXPECT_DOUBLE_EQ(metrics.macro_frequent.auroc, 0);
 }
 
+TEST(EvaluateMultilabel, ProbabilitiesHaveABrierScoreAndACalibration) {
+  ScoredLabels data{{"A", "one class"}, {0.9, 0.5, 0.2, 0.5, 0.4, 0.1, 0.6, 0.3}, {1, 0, 0, 0, 1, 0, 0, 0}};
+  const MultiLabelMetrics ranking = evaluate_multilabel(data, data);
+  EXPECT_TRUE(std::isnan(ranking.labels[0].brier));
+  EXPECT_TRUE(std::isnan(ranking.labels[0].ece));
+  EXPECT_TRUE(std::isnan(ranking.macro.brier));
+  data.probabilities = true;
+  const MultiLabelMetrics metrics = evaluate_multilabel(data, data);
+  EXPECT_NEAR(metrics.labels[0].brier, (0.01 + 0.04 + 0.36 + 0.36) / 4, 1e-12);
+  EXPECT_NEAR(metrics.labels[0].ece, (0.1 + 0.2 + 0.6 + 0.6) / 4, 1e-12);        // each in a bin of its own
+  EXPECT_NEAR(metrics.labels[1].brier, (0.25 + 0.25 + 0.01 + 0.09) / 4, 1e-12);  // one class is enough
+  EXPECT_EQ(metrics.macro.brier, metrics.labels[0].brier);                       // but in no mean
+  EXPECT_EQ(metrics.macro.sensitivity, metrics.labels[0].sensitivity);
+  EXPECT_EQ(metrics.macro.specificity, metrics.labels[0].specificity);
+  data.scores[0] = 1.2;
+  EXPECT_DERI_ERROR(evaluate_multilabel(data, data), HasSubstr("1 of 4 scores are no probabilities"));
+}
+
 TEST(EvaluateMultilabel, RefusesOtherLabels) {
   const ScoredLabels test{{"A"}, {1, 2}, {0, 1}}, validation{{"B"}, {1, 2}, {0, 1}};
   EXPECT_DERI_ERROR(evaluate_multilabel(test, validation), HasSubstr("other labels"));

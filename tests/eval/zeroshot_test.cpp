@@ -98,10 +98,10 @@ TEST_F(ZeroShot, ReportsTrainedUntrainedAndTheirDifference) {
   const auto results = zero_shot(bundle_, *store_, options_, torch::kCPU);
   ASSERT_EQ(results.size(), 1U);
   const ZeroShotResult& result = results[0];
-  EXPECT_EQ(result.records, 9U);  // of 12 test records, those with a label of the set
+  EXPECT_EQ(result.ids.size(), 9U);  // of 12 test records, those with a label of the set
   EXPECT_EQ(result.trained.metrics.labels[0].positives + result.trained.metrics.labels[1].positives, 9U);
   EXPECT_NEAR(result.difference.difference,
-              result.trained.intervals.macro_auroc.value - result.untrained.intervals.macro_auroc.value, 1e-12);
+              result.trained.intervals.macro.auroc.value - result.untrained.intervals.macro.auroc.value, 1e-12);
   EXPECT_NE(result.trained.intervals.labels[0].auroc.value, result.untrained.intervals.labels[0].auroc.value);
   EXPECT_EQ(result.trained.metrics.threshold_source, ThresholdSource::kValidation);
 

@@ -1,5 +1,7 @@
 #include "deri/eval/embedding.hpp"
 
+#include <algorithm>
+
 #include "deri/base/error.hpp"
 #include "deri/ecg/input.hpp"
 #include "deri/ecg/repair.hpp"
@@ -58,6 +60,21 @@ torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const 
   std::vector<torch::Tensor> rows;
   while (auto batch = loader.next()) rows.push_back(view_rows(model, ecg_tensor(*batch, input, device), view));
   return rows.empty() ? torch::empty({0, model.config().width}) : torch::cat(rows);
+}
+
+EmbeddedRecords::EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
+                                 std::int64_t batch_size, const torch::Device& device, EcgView view) {
+  std::sort(records.begin(), records.end());
+  records.erase(std::unique(records.begin(), records.end()), records.end());
+  for (std::size_t row = 0; row < records.size(); ++row) rows_[records[row]] = static_cast<std::int64_t>(row);
+  embeddings_ = embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device, view);
+}
+
+torch::Tensor EmbeddedRecords::of(const std::vector<std::size_t>& records) const {
+  std::vector<std::int64_t> rows;
+  rows.reserve(records.size());
+  for (const std::size_t record : records) rows.push_back(rows_.at(record));
+  return embeddings_.index_select(0, torch::tensor(rows, torch::kInt64));
 }
 
 std::vector<float> model_input(const Recording& recording, const InputConfig& config) {

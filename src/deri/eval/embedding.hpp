@@ -2,6 +2,7 @@
 // Records and texts → points of the shared space, in evaluation mode and without gradient.
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <torch/torch.h>
@@ -25,6 +26,21 @@ torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::De
 // model goes back to the mode it was in.
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
                          std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot);
+
+// A view of some records of a store, computed once and found again by the record's index there.
+class EmbeddedRecords {
+ public:
+  // `records` in any order; those named more than once are embedded once.
+  EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
+                  std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot);
+
+  // [records, d], as embed_ecgs() gives them. Each must be among those embedded.
+  torch::Tensor of(const std::vector<std::size_t>& records) const;
+
+ private:
+  std::unordered_map<std::size_t, std::int64_t> rows_;
+  torch::Tensor embeddings_;
+};
 
 // What `config` makes of a recording: [leads * samples], scaled, holes mended. Throws Error, naming the recording, when
 // a lead is missing or repair() rejects it.

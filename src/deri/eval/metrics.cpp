@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "deri/base/error.hpp"
+#include "deri/eval/calibration.hpp"
 
 namespace deri {
 namespace {
@@ -117,10 +118,15 @@ double mean_of(const std::vector<const LabelMetrics*>& labels, const Metric& met
 }
 
 MacroMetrics macro_over(const std::vector<const LabelMetrics*>& labels) {
-  return {labels.size(), mean_of(labels, [](const LabelMetrics& m) { return m.auroc; }),
+  return {labels.size(),
+          mean_of(labels, [](const LabelMetrics& m) { return m.auroc; }),
           mean_of(labels, [](const LabelMetrics& m) { return m.auprc; }),
           mean_of(labels, [](const LabelMetrics& m) { return m.f1; }),
-          mean_of(labels, [](const LabelMetrics& m) { return m.accuracy; })};
+          mean_of(labels, [](const LabelMetrics& m) { return m.accuracy; }),
+          mean_of(labels, [](const LabelMetrics& m) { return m.sensitivity; }),
+          mean_of(labels, [](const LabelMetrics& m) { return m.specificity; }),
+          mean_of(labels, [](const LabelMetrics& m) { return m.brier; }),
+          mean_of(labels, [](const LabelMetrics& m) { return m.ece; })};
 }
 
 // Fills the means from the labels.
@@ -139,16 +145,22 @@ void summarise(MultiLabelMetrics& metrics) {
 }
 
 // Everything but what depends on the threshold.
-LabelMetrics ranking_part(const std::string& name, const RankedLabel& ranked) {
+LabelMetrics ranking_part(const ScoredLabels& test, std::size_t label, const RankedLabel& ranked) {
   LabelMetrics metrics{};
-  metrics.name = name;
+  metrics.name = test.labels[label];
   metrics.positives = ranked.positives();
   metrics.negatives = ranked.negatives();
   const RankSums sums = rank_sums(ranked);
   metrics.auroc = auroc_of(sums);
   metrics.auprc = average_precision_of(sums);
   metrics.threshold = metrics.f1 = kNaN;
-  metrics.accuracy = metrics.sensitivity = metrics.specificity = kNaN;
+  metrics.accuracy = metrics.sensitivity = metrics.specificity = metrics.brier = metrics.ece = kNaN;
+  if (test.probabilities) {
+    const std::vector<double> probabilities = test.label_scores(label);
+    const std::vector<std::uint8_t> targets = test.label_targets(label);
+    metrics.brier = brier_score(probabilities, targets);
+    metrics.ece = expected_calibration_error(probabilities, targets);
+  }
   return metrics;
 }
 
@@ -266,7 +278,7 @@ MultiLabelMetrics evaluate_multilabel(const ScoredLabels& test, const ScoredLabe
   MultiLabelMetrics metrics{};
   metrics.threshold_source = ThresholdSource::kValidation;
   for (std::size_t i = 0; i < test.labels.size(); ++i) {
-    metrics.labels.push_back(ranking_part(test.labels[i], ranked[i]));
+    metrics.labels.push_back(ranking_part(test, i, ranked[i]));
     const BestF1 best = best_f1_of(ranked_validation[i], validation.label_scores(i));
     decide(metrics.labels.back(), test, i, best.threshold, Decision::kAtOrAbove);
   }
@@ -279,7 +291,7 @@ MultiLabelMetrics evaluate_multilabel_published(const ScoredLabels& test) {
   MultiLabelMetrics metrics{};
   metrics.threshold_source = ThresholdSource::kTest;
   for (std::size_t i = 0; i < test.labels.size(); ++i) {
-    metrics.labels.push_back(ranking_part(test.labels[i], ranked[i]));
+    metrics.labels.push_back(ranking_part(test, i, ranked[i]));
     const BestF1 best = best_f1_of(ranked[i], test.label_scores(i));
     decide(metrics.labels.back(), test, i, best.threshold, Decision::kAbove);
     metrics.labels.back().f1 = best.f1;

@@ -82,6 +82,9 @@ struct ScoredLabels {
   std::vector<std::string> labels;
   std::vector<double> scores;
   std::vector<std::uint8_t> targets;  // 0 or 1
+  // The scores are probabilities of the label. Only then have they a Brier score and a calibration (calibration.hpp);
+  // other scores, such as cosines, rank records and nothing more.
+  bool probabilities = false;
 
   std::size_t records() const { return labels.empty() ? 0 : scores.size() / labels.size(); }
   std::vector<double> label_scores(std::size_t label) const;
@@ -101,6 +104,7 @@ struct LabelMetrics {
   double threshold;     // NaN without a positive record to choose it on, and the four below with it
   double f1;
   double accuracy, sensitivity, specificity;
+  double brier, ece;  // NaN unless the scores are probabilities; ece over kCalibrationBins bins
 
   bool defined() const { return positives > 0 && negatives > 0; }
   bool frequent() const { return defined() && positives >= kFrequentPositives; }
@@ -110,7 +114,7 @@ struct LabelMetrics {
 // Unweighted means over labels; each metric's mean takes the labels where it is not NaN, and is NaN without any.
 struct MacroMetrics {
   std::size_t labels = 0;  // with both classes present
-  double auroc, auprc, f1, accuracy;
+  double auroc, auprc, f1, accuracy, sensitivity, specificity, brier, ece;
 };
 
 enum class ThresholdSource { kValidation, kTest };
@@ -124,7 +128,8 @@ struct MultiLabelMetrics {
 };
 
 // Protocol "strict": each label's threshold is best_f1's on the validation records, applied to the test records (score
-// >= threshold in every metric). Throws Error if the two have different labels, and on NaN scores.
+// >= threshold in every metric). Throws Error if the two have different labels, on NaN scores, and on "probabilities"
+// outside [0, 1].
 MultiLabelMetrics evaluate_multilabel(const ScoredLabels& test, const ScoredLabels& validation);
 
 // Protocol "published": the threshold is chosen on the test records themselves, so F1 is its maximum, and accuracy,

@@ -1,39 +1,16 @@
 #include "deri/eval/zeroshot.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
+#include <utility>
 
 #include "deri/base/error.hpp"
 #include "deri/eval/embedding.hpp"
+#include "deri/eval/result_json.hpp"
 #include "deri/model/weights.hpp"
 
 namespace deri {
 namespace {
-
-// Embeddings of a set of records, found again by the record's index in the store.
-class EmbeddedRecords {
- public:
-  EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                  std::int64_t batch_size, const torch::Device& device) {
-    std::sort(records.begin(), records.end());
-    records.erase(std::unique(records.begin(), records.end()), records.end());
-    for (std::size_t row = 0; row < records.size(); ++row) rows_[records[row]] = static_cast<std::int64_t>(row);
-    embeddings_ = embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device);
-  }
-
-  torch::Tensor of(const std::vector<std::size_t>& records) const {
-    std::vector<std::int64_t> rows;
-    rows.reserve(records.size());
-    for (const std::size_t record : records) rows.push_back(rows_.at(record));
-    return embeddings_.index_select(0, torch::tensor(rows, torch::kInt64));
-  }
-
- private:
-  std::unordered_map<std::size_t, std::int64_t> rows_;
-  torch::Tensor embeddings_;
-};
 
 // The records of one label set in the two splits an evaluation needs.
 struct LabelledSplits {
@@ -78,47 +55,9 @@ ZeroShotScores measure(const ScoredLabels& scored, const ScoredLabels& validatio
   BootstrapOptions bootstrap;
   bootstrap.resamples = options.resamples;
   bootstrap.seed = options.seed;
-  return {options.published_protocol ? evaluate_multilabel_published(scored) : evaluate_multilabel(scored, validation),
-          bootstrap_intervals(scored, bootstrap)};
-}
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-Json estimate_json(const Estimate& estimate) {
-  return {{"value", number(estimate.value)}, {"low", number(estimate.low)}, {"high", number(estimate.high)}};
-}
-
-Json scores_json(const ZeroShotScores& scores) {
-  const MultiLabelMetrics& metrics = scores.metrics;
-  const MultiLabelIntervals& intervals = scores.intervals;
-  Json labels = Json::array();
-  for (std::size_t i = 0; i < metrics.labels.size(); ++i) {
-    const LabelMetrics& label = metrics.labels[i];
-    labels.push_back({{"label", label.name},
-                      {"positives", label.positives},
-                      {"negatives", label.negatives},
-                      {"prevalence", number(label.prevalence())},
-                      {"frequent", label.frequent()},
-                      {"auroc", estimate_json(intervals.labels[i].auroc)},
-                      {"auprc", estimate_json(intervals.labels[i].auprc)},
-                      {"threshold", number(label.threshold)},
-                      {"f1", number(label.f1)},
-                      {"accuracy", number(label.accuracy)},
-                      {"sensitivity", number(label.sensitivity)},
-                      {"specificity", number(label.specificity)}});
-  }
-  return {{"macro_auroc", estimate_json(intervals.macro_auroc)},
-          {"macro_auprc", estimate_json(intervals.macro_auprc)},
-          {"macro_auroc_frequent", estimate_json(intervals.macro_frequent_auroc)},
-          {"macro_auprc_frequent", estimate_json(intervals.macro_frequent_auprc)},
-          {"macro_f1", number(metrics.macro.f1)},
-          {"macro_accuracy", number(metrics.macro.accuracy)},
-          {"labels_defined", metrics.macro.labels},
-          {"labels_frequent", metrics.macro_frequent.labels},
-          {"labels_undefined", metrics.undefined},
-          {"labels", labels}};
+  const MultiLabelMetrics metrics =
+      options.published_protocol ? evaluate_multilabel_published(scored) : evaluate_multilabel(scored, validation);
+  return {scored, metrics, bootstrap_intervals(scored, metrics, bootstrap)};
 }
 
 std::string estimate_text(const Estimate& estimate) {
@@ -168,11 +107,14 @@ std::vector<ZeroShotResult> zero_shot(const ModelBundle& bundle, const Store& st
   bootstrap.resamples = options.resamples;
   bootstrap.seed = options.seed;
   std::vector<ZeroShotResult> results;
-  for (std::size_t i = 0; i < sets.size(); ++i)
-    results.push_back({options.label_sets[i], sets[i].scored.indices.size(),
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    std::vector<std::string> ids;
+    for (const std::size_t record : sets[i].scored.indices) ids.push_back(store.record(record).id);
+    results.push_back({options.label_sets[i], std::move(ids),
                        measure(trained.scored[i], trained.validation[i], options),
                        measure(untrained.scored[i], untrained.validation[i], options),
                        macro_auroc_difference(trained.scored[i], untrained.scored[i], bootstrap)});
+  }
   return results;
 }
 
@@ -199,13 +141,13 @@ double mean_zero_shot_auroc(const ModelBundle& bundle, const Store& store, const
 Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& options) {
   Json sets = Json::object();
   for (const ZeroShotResult& result : results)
-    sets[result.label_set] = {{"records", result.records},
-                              {"trained", scores_json(result.trained)},
-                              {"untrained", scores_json(result.untrained)},
+    sets[result.label_set] = {{"records", result.ids.size()},
+                              {"trained", evaluation_json(result.trained.metrics, result.trained.intervals)},
+                              {"untrained", evaluation_json(result.untrained.metrics, result.untrained.intervals)},
                               {"macro_auroc_trained_minus_untrained",
-                               {{"difference", number(result.difference.difference)},
-                                {"low", number(result.difference.low)},
-                                {"high", number(result.difference.high)}}}};
+                               {{"difference", json_number(result.difference.difference)},
+                                {"low", json_number(result.difference.low)},
+                                {"high", json_number(result.difference.high)}}}};
   return {
       {"task", "zero-shot"},
       {"split", options.split},
@@ -218,7 +160,7 @@ Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& 
 std::string to_text(const std::vector<ZeroShotResult>& results) {
   std::string text;
   for (const ZeroShotResult& result : results) {
-    text += fmt::format("{}: {} records, {} labels with both classes\n", result.label_set, result.records,
+    text += fmt::format("{}: {} records, {} labels with both classes\n", result.label_set, result.ids.size(),
                         result.trained.metrics.macro.labels);
     text += fmt::format("  {:<16} {:>9}  {:<22} {:<22} {:<22} {:>6}\n", "label", "positives", "AUROC [95 %]",
                         "untrained AUROC", "AUPRC [95 %]", "F1");
@@ -235,9 +177,9 @@ std::string to_text(const std::vector<ZeroShotResult>& results) {
       row(label.name + (label.frequent() ? "" : " (rare)"), std::to_string(label.positives), trained.labels[i].auroc,
           untrained.labels[i].auroc, trained.labels[i].auprc, label.f1);
     }
-    row("macro", "", trained.macro_auroc, untrained.macro_auroc, trained.macro_auprc, result.trained.metrics.macro.f1);
-    row(fmt::format("macro, >= {} pos.", kFrequentPositives), "", trained.macro_frequent_auroc,
-        untrained.macro_frequent_auroc, trained.macro_frequent_auprc, result.trained.metrics.macro_frequent.f1);
+    row("macro", "", trained.macro.auroc, untrained.macro.auroc, trained.macro.auprc, result.trained.metrics.macro.f1);
+    row(fmt::format("macro, >= {} pos.", kFrequentPositives), "", trained.macro_frequent.auroc,
+        untrained.macro_frequent.auroc, trained.macro_frequent.auprc, result.trained.metrics.macro_frequent.f1);
     text += fmt::format("  trained minus untrained, macro AUROC: {:+.3f} [{:+.3f}, {:+.3f}]\n\n",
                         result.difference.difference, result.difference.low, result.difference.high);
   }

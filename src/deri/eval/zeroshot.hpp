@@ -36,13 +36,14 @@ struct ZeroShotOptions {
 
 // One model's numbers on one label set.
 struct ZeroShotScores {
+  ScoredLabels scored;
   MultiLabelMetrics metrics;
   MultiLabelIntervals intervals;
 };
 
 struct ZeroShotResult {
   std::string label_set;
-  std::size_t records = 0;  // of the split with at least one label of the set
+  std::vector<std::string> ids;  // of the records scored: those of the split with a label of the set
   ZeroShotScores trained;
   ZeroShotScores untrained;     // the same architecture with random weights
   PairedDifference difference;  // macro AUROC, trained minus untrained, same resamples
