@@ -22,10 +22,17 @@ using ::testing::Not;
 namespace fs = std::filesystem;
 
 // In an order in which the example of each finds what those before it made.
-const std::vector<std::vector<std::string>> kCommands = {
-    {"synth"}, {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},
-    {"plot"},  {"pretrain"},         {"zeroshot"},          {"embed"},
-    {"page"}};
+const std::vector<std::vector<std::string>> kCommands = {{"synth"},
+                                                         {"prepare", "ptbxl"},
+                                                         {"prepare", "folder"},
+                                                         {"inspect"},
+                                                         {"plot"},
+                                                         {"pretrain"},
+                                                         {"zeroshot"},
+                                                         {"probe"},
+                                                         {"compare"},
+                                                         {"embed"},
+                                                         {"page"}};
 
 // Data sets that a user must bring.
 const std::vector<std::vector<std::string>> kDataSets = {

@@ -12,6 +12,8 @@ void add_inspect_command(CLI::App& app);
 void add_plot_command(CLI::App& app);
 void add_pretrain_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
+void add_probe_command(CLI::App& app);
+void add_compare_command(CLI::App& app);
 void add_embed_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 

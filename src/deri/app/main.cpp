@@ -28,6 +28,8 @@ int run(int argc, char** argv) {
   add_plot_command(app);
   add_pretrain_command(app);
   add_zeroshot_command(app);
+  add_probe_command(app);
+  add_compare_command(app);
   add_embed_command(app);
   add_page_command(app);
   try {

@@ -1,9 +1,11 @@
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include "deri/app/commands.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
+#include "deri/eval/comparison.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/zeroshot.hpp"
 
@@ -32,7 +34,7 @@ void add_zeroshot_command(CLI::App& app) {
                    "strict: F1 thresholds from the validation split; published: from the scored split itself")
       ->capture_default_str()
       ->check(CLI::IsMember({"strict", "published"}));
-  command->add_option("--json", options->json, "Write every number to this file");
+  command->add_option("--json", options->json, "Write every number to this file, and the scores beside it");
   command->add_option("--resamples", options->zero_shot.resamples, "Bootstrap resamples")
       ->capture_default_str()
       ->check(CLI::Range(100, 1'000'000));
@@ -57,7 +59,11 @@ void add_zeroshot_command(CLI::App& app) {
       json["model"] = options->model;
       json["data"] = options->data;
       json["training"] = bundle.training;
-      save_json(options->json, json);
+      std::map<std::string, ScoreTable> scores;
+      for (const ZeroShotResult& result : results)
+        scores[result.label_set] = {
+            result.ids, result.trained.scored, {{"model", options->model}, {"data", options->data}}};
+      save_result(options->json, json, scores);
     }
     std::cout << to_text(results);
   });
