@@ -1,6 +1,7 @@
 // The program as a user meets it: help, one path from nothing to a page, and bad input.
 
 #include <cstdlib>
+#include <iomanip>
 #include <regex>
 
 #include "testing/testing.hpp"
@@ -32,6 +33,7 @@ const std::vector<std::vector<std::string>> kCommands = {{"synth"},
                                                          {"probe"},
                                                          {"compare"},
                                                          {"embed"},
+                                                         {"search"},
                                                          {"page"}};
 
 // Data sets that a user must bring.
@@ -117,7 +119,8 @@ TEST_F(Cli, EveryHelpHasAnExampleThatRuns) {
     std::smatch match;
     ASSERT_TRUE(std::regex_search(help.out, match, std::regex("Example:\n  deri (.*)\n"))) << help.out;
     std::istringstream words(match[1].str());
-    std::vector<std::string> arguments(std::istream_iterator<std::string>(words), {});
+    std::vector<std::string> arguments;
+    for (std::string word; words >> std::quoted(word);) arguments.push_back(word);
     if (arguments.front() == "pretrain") arguments = with_tiny_model(arguments);
     const ProgramResult run = deri(arguments);
     EXPECT_EQ(run.exit_code, 0) << match[1] << '\n' << run.err;
@@ -210,6 +213,26 @@ TEST_F(Cli, EmbeddingsOfFilesAreThoseOfTheirStore) {
   expect_user_error(deri({"embed", "--model", "run/best", "--out", "x.npy"}), HasSubstr("--data"));
   expect_user_error(deri({"embed", "--model", "run/best", "--data", "store", "--view", "mean", "--out", "x.npy"}),
                     HasSubstr("unknown view 'mean'"));
+}
+
+TEST_F(Cli, SearchFindsAnEcgItself) {
+  const std::vector<std::string> ask = {"search", "--model", "run/best", "--data", "store", "--count", "3"};
+  auto by_file = ask;
+  by_file.insert(by_file.end(), {"archive/records100/00000/00007_lr.hea", "--json", "hits.json"});
+  const ProgramResult found = deri(by_file);
+  EXPECT_EQ(found.exit_code, 0) << found.err;
+  const Json hits = load_json(at("hits.json"));
+  ASSERT_EQ(hits["records"].size(), 3U);
+  EXPECT_EQ(hits["records"][0]["id"], "7");
+  EXPECT_NEAR(hits["records"][0]["cosine"].get<double>(), 1, 1e-3);
+  EXPECT_EQ(hits["reports"].size(), 3U);
+
+  const std::string report = Store(at("store")).record(4).report;
+  auto by_text = ask;
+  by_text.insert(by_text.end(), {"--query", report, "--json", "hits.json"});
+  ASSERT_EQ(deri(by_text).exit_code, 0);
+  EXPECT_NEAR(load_json(at("hits.json"))["reports"][0]["cosine"].get<double>(), 1, 1e-4);
+  expect_user_error(deri(ask), HasSubstr("--query"));
 }
 
 TEST_F(Cli, SynthIsDeterministicAndKeepsWhatIsThere) {

@@ -100,7 +100,7 @@ TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
   options.resamples = 100;
   const auto results = zero_shot(bundle, store, options, torch::kCPU);
   ASSERT_EQ(results.size(), 1U);
-  EXPECT_EQ(results[0].records, 10U);
+  EXPECT_EQ(results[0].ids.size(), 10U);
   EXPECT_GT(results[0].trained.metrics.macro.auroc, 0.9);
   EXPECT_EQ(bundle.training["seed"], 42);
 }

@@ -15,6 +15,7 @@ void add_zeroshot_command(CLI::App& app);
 void add_probe_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_embed_command(CLI::App& app);
+void add_search_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 
 // "Example:\n  deri …" for a subcommand's help.

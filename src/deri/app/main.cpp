@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
   add_probe_command(app);
   add_compare_command(app);
   add_embed_command(app);
+  add_search_command(app);
   add_page_command(app);
   try {
     app.parse(argc, argv);

@@ -91,9 +91,7 @@ void append_folded(char32_t c, std::string& key) {
       key += "ss";
     } else if (lower == U'å') {
       key += 'a';
-    } else if (lower == U'é') {
-      key += 'e';
-    } else if (lower == kCombiningDiaeresis) {
+    } else if (lower == U'é' || lower == kCombiningDiaeresis) {
       key += 'e';
     } else {
       append_utf8(lower, key);
