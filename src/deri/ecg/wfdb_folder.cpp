@@ -55,21 +55,4 @@ void WfdbDiskFolder::read(const std::string& file, std::uint64_t offset, std::sp
   }
 }
 
-std::string WfdbMemoryFolder::header(const std::string& file) const {
-  const auto found = files_.find(file);
-  if (found == files_.end()) fail("there is no {}", file);
-  return found->second;
-}
-
-std::optional<std::uint64_t> WfdbMemoryFolder::size(const std::string& file) const {
-  const auto found = files_.find(file);
-  return found == files_.end() ? std::nullopt : std::optional<std::uint64_t>(found->second.size());
-}
-
-void WfdbMemoryFolder::read(const std::string& file, std::uint64_t offset, std::span<std::byte> bytes) const {
-  const std::string& content = files_.at(file);
-  DERI_CHECK(offset <= content.size() && bytes.size() <= content.size() - offset);
-  if (!bytes.empty()) std::memcpy(bytes.data(), content.data() + offset, bytes.size());
-}
-
 }  // namespace deri

@@ -1,10 +1,9 @@
 #pragma once
-// The files of a WFDB record, by plain name: a folder, or (for tests) memory.
+// The files of a WFDB record, by plain name: those of a folder, or of whatever else a caller has.
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,18 +33,6 @@ class WfdbDiskFolder : public WfdbFolder {
 
  private:
   std::filesystem::path folder_;
-};
-
-class WfdbMemoryFolder : public WfdbFolder {
- public:
-  explicit WfdbMemoryFolder(std::map<std::string, std::string> files) : files_(std::move(files)) {}
-  std::string header(const std::string& file) const override;
-  std::optional<std::uint64_t> size(const std::string& file) const override;
-  void read(const std::string& file, std::uint64_t offset, std::span<std::byte> bytes) const override;
-  std::string path_of(const std::string& file) const override { return file; }
-
- private:
-  std::map<std::string, std::string> files_;
 };
 
 }  // namespace deri
