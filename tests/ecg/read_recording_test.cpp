@@ -53,6 +53,7 @@ TEST_F(ReadRecordingTest, WhatIsNoEcgIsSaid) {
   EXPECT_DERI_ERROR(detect_format(put("letter.doc", "Dear colleague")),
                     AllOf(HasSubstr("letter.doc"), HasSubstr("not an ECG file"), HasSubstr("DICOM")));
   EXPECT_DERI_ERROR(detect_format(put("empty", "")), HasSubstr("not an ECG file"));
+  EXPECT_DERI_ERROR(read_recording(put("R.HEA", "R 1 500 1\nR.dat 16\n")), HasSubstr("not an ECG file"));
   EXPECT_DERI_ERROR(detect_format(folder_.path() / "none.xml"), HasSubstr("none.xml"));
   EXPECT_DERI_ERROR(detect_format(folder_.path()), HasSubstr("is a folder"));
   EXPECT_DERI_ERROR(detect_format(put("s.xml", "<restingecgdata/>")), HasSubstr("Philips Sierra"));

@@ -22,10 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path with_suffix(fs::path path, const char* suffix) {
-  return path.replace_extension(suffix);
-}
-
 // The beginning of a file: enough for any format's signature and for the root of an XML file with a long prologue.
 std::string first_bytes(const fs::path& path) {
   constexpr std::size_t kEnough = 16384;
@@ -62,7 +58,6 @@ constexpr Signature kSignatures[] = {
 // What has no signature, by its name.
 std::optional<EcgFormat> format_of_name(const fs::path& path) {
   const std::string suffix = lower_case(path.extension().string());
-  if (suffix == ".hea") return EcgFormat::kWfdb;
   if (suffix == ".mat") return EcgFormat::kMatlab;  // version 4 has no signature
   if (suffix == ".csv" || suffix == ".tsv" || suffix == ".txt") return EcgFormat::kCsv;
   return std::nullopt;
@@ -75,7 +70,7 @@ std::optional<fs::path> wfdb_header_of(const fs::path& path) {
   appended += ".hea";
   if (!fs::exists(path) && fs::is_regular_file(appended)) return appended;
   const std::string suffix = path.extension().string();
-  const fs::path beside = with_suffix(path, ".hea");
+  const fs::path beside = fs::path(path).replace_extension(".hea");
   if ((suffix == ".dat" || suffix == ".mat") && fs::is_regular_file(beside)) return beside;
   return std::nullopt;
 }
@@ -86,10 +81,8 @@ Recording checked(Recording recording, const ReadOptions& options) {
   return recording;
 }
 
-}  // namespace
-
-EcgFormat detect_format(const fs::path& path) {
-  if (wfdb_header_of(path)) return EcgFormat::kWfdb;
+// Of a file that stands for no WFDB record.
+EcgFormat format_of_file(const fs::path& path) {
   const std::string bytes = first_bytes(path);
   for (const Signature& signature : kSignatures)
     if (std::string_view(bytes).substr(std::min(signature.at, bytes.size())).starts_with(signature.text))
@@ -103,10 +96,18 @@ EcgFormat detect_format(const fs::path& path) {
       path.string());
 }
 
+}  // namespace
+
+EcgFormat detect_format(const fs::path& path) {
+  return wfdb_header_of(path) ? EcgFormat::kWfdb : format_of_file(path);
+}
+
 Recording read_recording(const fs::path& path, const ReadOptions& options) {
-  switch (detect_format(path)) {
+  if (const std::optional<fs::path> header = wfdb_header_of(path))
+    return checked(read_wfdb(*header, {.verify_checksums = options.verify_checksums}), options);
+  switch (format_of_file(path)) {
     case EcgFormat::kWfdb:
-      return checked(read_wfdb(*wfdb_header_of(path), {.verify_checksums = options.verify_checksums}), options);
+      break;  // done above
     case EcgFormat::kMatlab:
       return read_mat(path, options);
     case EcgFormat::kDicom:
