@@ -77,10 +77,8 @@ std::string to_text(const std::vector<ResultComparison>& comparisons) {
       fmt::format("{:<16}{:>8}{:>9}{:>9}  {:<28}{}\n", "macro AUROC", "records", "A", "B", "A minus B", "p");
   for (const ResultComparison& each : comparisons) {
     const AurocComparison& macro = each.comparison.macro;
-    text += fmt::format(
-        "{:<16}{:>8}{:>9.3f}{:>9.3f}  {:<28}{:.4f}\n", each.key, each.comparison.records, macro.a, macro.b,
-        fmt::format("{:+.3f} [{:+.3f}, {:+.3f}]", macro.difference.value, macro.difference.low, macro.difference.high),
-        macro.p_value);
+    text += fmt::format("{:<16}{:>8}{:>9.3f}{:>9.3f}  {:<28}{:.4f}\n", each.key, each.comparison.records, macro.a,
+                        macro.b, difference_text(macro.difference), macro.p_value);
   }
   return text;
 }

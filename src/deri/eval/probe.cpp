@@ -1,7 +1,6 @@
 #include "deri/eval/probe.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <utility>
 
@@ -144,6 +143,15 @@ ProbeOptions with_views(ProbeOptions options, const ModelConfig& config) {
   return options;
 }
 
+PairedOptions paired_options(const ProbeOptions& options) {
+  PairedOptions paired;
+  paired.permutations = options.permutations;
+  paired.resamples = options.resamples;
+  paired.seed = options.seed;
+  paired.threads = options.threads;
+  return paired;
+}
+
 Json scores_json(const ProbeScores& scores) {
   Json json = evaluation_json(scores.metrics, scores.intervals);
   json["view"] = view_name(scores.view);
@@ -163,11 +171,7 @@ std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& st
   twin.model->to(device);
   const ProbedModel untrained(twin, store, sets, options, device);
 
-  PairedOptions paired;
-  paired.permutations = options.permutations;
-  paired.resamples = options.resamples;
-  paired.seed = options.seed;
-  paired.threads = options.threads;
+  const PairedOptions paired = paired_options(options);
   std::vector<ProbeResult> results;
   for (std::size_t i = 0; i < sets.size(); ++i) {
     for (const double fraction : options.fractions) {
@@ -187,10 +191,7 @@ std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& st
 }
 
 Json to_json(const std::vector<ProbeResult>& results, const ProbeOptions& options) {
-  PairedOptions paired;
-  paired.permutations = options.permutations;
-  paired.resamples = options.resamples;
-  paired.seed = options.seed;
+  const PairedOptions paired = paired_options(options);
   Json json;
   json["task"] = "linear probe";
   json["protocol"] = options.published_protocol ? "published" : "strict";
@@ -210,21 +211,15 @@ Json to_json(const std::vector<ProbeResult>& results, const ProbeOptions& option
 }
 
 std::string to_text(const std::vector<ProbeResult>& results) {
-  const auto estimate = [](const Estimate& e) {
-    return std::isfinite(e.value) ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", e.value, e.low, e.high)
-                                  : std::string("undefined");
-  };
   std::string text = fmt::format("{:<10}{:>6}{:>8}  {:<22}{:<22}{:<28}{:<10}\n", "labels", "train", "records",
                                  "macro AUROC", "untrained", "difference", "p, view");
   for (const ProbeResult& result : results) {
     const AurocComparison& difference = result.difference.macro;
-    text +=
-        fmt::format("{:<10}{:>6}{:>8}  {:<22}{:<22}{:<28}{:.4f}, {}\n", result.label_set,
-                    fmt::format("{:g} %", 100 * result.fraction), result.ids.size(),
-                    estimate(result.trained.intervals.macro.auroc), estimate(result.untrained.intervals.macro.auroc),
-                    fmt::format("{:+.3f} [{:+.3f}, {:+.3f}]", difference.difference.value, difference.difference.low,
-                                difference.difference.high),
-                    difference.p_value, view_name(result.trained.view));
+    text += fmt::format("{:<10}{:>6}{:>8}  {:<22}{:<22}{:<28}{:.4f}, {}\n", result.label_set,
+                        fmt::format("{:g} %", 100 * result.fraction), result.ids.size(),
+                        estimate_text(result.trained.intervals.macro.auroc),
+                        estimate_text(result.untrained.intervals.macro.auroc), difference_text(difference.difference),
+                        difference.p_value, view_name(result.trained.view));
   }
   return text;
 }

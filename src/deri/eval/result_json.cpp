@@ -70,6 +70,15 @@ Json json_number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
+std::string estimate_text(const Estimate& estimate) {
+  if (!std::isfinite(estimate.value)) return "undefined";
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate.value, estimate.low, estimate.high);
+}
+
+std::string difference_text(const Estimate& difference) {
+  return fmt::format("{:+.3f} [{:+.3f}, {:+.3f}]", difference.value, difference.low, difference.high);
+}
+
 Json estimate_json(const Estimate& estimate) {
   return {
       {"value", json_number(estimate.value)}, {"low", json_number(estimate.low)}, {"high", json_number(estimate.high)}};

@@ -1,6 +1,8 @@
 #pragma once
 // Results of evaluations as JSON, under the same keys whatever was evaluated: zero-shot, a probe, two models against
-// each other. A number that is not defined is null.
+// each other; and their estimates as text. A number that is not defined is null.
+
+#include <string>
 
 #include "deri/base/json.hpp"
 #include "deri/eval/bootstrap.hpp"
@@ -13,6 +15,11 @@ namespace deri {
 
 // null for NaN and infinities, which JSON does not have.
 Json json_number(double value);
+
+// "0.812 [0.790, 0.834]", or "undefined".
+std::string estimate_text(const Estimate& estimate);
+// With signs: "+0.012 [-0.004, +0.028]".
+std::string difference_text(const Estimate& difference);
 
 // {"value", "low", "high"}.
 Json estimate_json(const Estimate& estimate);

@@ -60,12 +60,6 @@ ZeroShotScores measure(const ScoredLabels& scored, const ScoredLabels& validatio
   return {scored, metrics, bootstrap_intervals(scored, metrics, bootstrap)};
 }
 
-std::string estimate_text(const Estimate& estimate) {
-  return std::isfinite(estimate.value)
-             ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate.value, estimate.low, estimate.high)
-             : std::string("undefined");
-}
-
 }  // namespace
 
 torch::Tensor class_embeddings(const ModelBundle& bundle, const std::vector<std::string>& labels,
@@ -180,8 +174,8 @@ std::string to_text(const std::vector<ZeroShotResult>& results) {
     row("macro", "", trained.macro.auroc, untrained.macro.auroc, trained.macro.auprc, result.trained.metrics.macro.f1);
     row(fmt::format("macro, >= {} pos.", kFrequentPositives), "", trained.macro_frequent.auroc,
         untrained.macro_frequent.auroc, trained.macro_frequent.auprc, result.trained.metrics.macro_frequent.f1);
-    text += fmt::format("  trained minus untrained, macro AUROC: {:+.3f} [{:+.3f}, {:+.3f}]\n\n",
-                        result.difference.difference, result.difference.low, result.difference.high);
+    text += fmt::format("  trained minus untrained, macro AUROC: {}\n\n",
+                        difference_text({result.difference.difference, result.difference.low, result.difference.high}));
   }
   return text;
 }
