@@ -83,9 +83,7 @@ class ChallengeForm : public CpscSource {
   std::string name(std::size_t index) const override { return headers_[index]; }
 
   std::string fingerprint() const override {
-    std::string names;
-    for (const std::string& header : headers_) names += header + '\n';
-    return fmt::format("cpsc2018 challenge {} {}", text_fingerprint(names), split_fingerprint());
+    return fmt::format("cpsc2018 challenge {} {}", names_fingerprint(headers_), split_fingerprint());
   }
 
   StoreRecord record(std::size_t index) const override {

@@ -51,9 +51,7 @@ class CsnSource : public RecordSource {
   }
 
   std::string fingerprint() const override {
-    std::string names;
-    for (const std::string& header : headers_) names += header + '\n';
-    return fmt::format("csn {} {}", text_fingerprint(names), split_files_ ? split_files_->fingerprint() : "");
+    return fmt::format("csn {} {}", names_fingerprint(headers_), split_files_ ? split_files_->fingerprint() : "");
   }
 
   StoreRecord record(std::size_t index) const override {

@@ -241,6 +241,12 @@ std::string text_fingerprint(std::string_view text) {
   return bytes_fingerprint(std::as_bytes(std::span(text.data(), text.size())));
 }
 
+std::string names_fingerprint(const std::vector<std::string>& names) {
+  std::string lines;
+  for (const std::string& name : names) lines += name + '\n';
+  return text_fingerprint(lines);
+}
+
 std::string whole_number(std::string_view cell, std::string_view column) {
   const std::size_t point = cell.find('.');
   const std::string_view digits = cell.substr(0, point);

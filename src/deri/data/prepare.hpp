@@ -108,6 +108,7 @@ bool is_file(const std::filesystem::path& path);
 // A text that changes with the bytes: for fingerprints.
 std::string bytes_fingerprint(std::span<const std::byte> bytes);
 std::string text_fingerprint(std::string_view text);
+std::string names_fingerprint(const std::vector<std::string>& names);
 
 // "15709.0", as pandas writes whole numbers of a column with gaps, is "15709". Throws Error, naming the column, for
 // what is not a whole number.
