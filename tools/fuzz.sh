@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-20}
 shift || true
 targets=("$@")
-if ((${#targets[@]} == 0)); then targets=(wfdb mat xml npy csv table safetensors vocabulary); fi
+if ((${#targets[@]} == 0)); then mapfile -t targets < <(ls tests/fuzz/inputs); fi
 
 mkdir -p build
 cmake --preset fuzz > build/fuzz-configure.log 2>&1 || { cat build/fuzz-configure.log; exit 1; }
