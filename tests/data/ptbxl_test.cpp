@@ -375,13 +375,6 @@ TEST_F(PtbxlTest, GoesOnOnlyInTheSameLanguage) {
   EXPECT_EQ(prepare_ptbxl(source(), out(), {.restart = true}, {}, ReportLanguage::kEnglish).records, 70);
 }
 
-TEST(ReportLanguage, IsOneOfTwoWords) {
-  EXPECT_EQ(parse_report_language("original"), ReportLanguage::kOriginal);
-  EXPECT_EQ(parse_report_language("en"), ReportLanguage::kEnglish);
-  for (const char* word : {"", "de", "EN", "english"})
-    EXPECT_DERI_ERROR(parse_report_language(word), HasSubstr("original or en"));
-}
-
 TEST_F(PtbxlTest, TheStoreDoesNotDependOnThreads) {
   std::vector<Row> rows = write_archive(80);
   fs::remove(source() / (rows[40].low + ".dat"));

@@ -93,9 +93,9 @@ void add_ptbxl(CLI::App& command) {
   ptbxl
       ->add_option("--report-language", *language,
                    "en: German and Swedish reports in the English of ECG machines, by a table of phrases; words it "
-                   "does not know stay and are counted")
+                   "does not know stay and are counted; mixed: these reports followed by their translation")
       ->capture_default_str()
-      ->type_name("original|en");
+      ->type_name("original|en|mixed");
   ptbxl->footer(example("deri prepare ptbxl archive --out store"));
 }
 

@@ -15,7 +15,6 @@
 #include "deri/ecg/leads.hpp"
 #include "deri/ecg/wfdb.hpp"
 #include "deri/text/report_phrases.hpp"
-#include "deri/text/report_translation.hpp"
 
 namespace deri {
 namespace {
@@ -82,10 +81,10 @@ class PtbxlSource : public RecordSource {
         table_(root_ / kTableFile),
         columns_(table_),
         split_text_(splits.kind == SplitChoice::Kind::kFiles ? "by ecg_id, from split files"
-                                                             : "strat_fold 1-8 train, 9 validation, 10 test") {
+                                                             : "strat_fold 1-8 train, 9 validation, 10 test"),
+        renderer_(language) {
     if (splits.kind == SplitChoice::Kind::kFiles)
       split_files_.emplace(splits.folder, std::initializer_list<std::string_view>{"ecg_id"});
-    if (language == ReportLanguage::kEnglish) translator_.emplace();
     look_through();
     if (entries_.empty()) fail("{} lists no records", table_.path().string());
     choose_rate(rate);
@@ -111,8 +110,8 @@ class PtbxlSource : public RecordSource {
     info.made_by["dropped_duplicates"]["ecg_ids"] = dropped_duplicates_;
     info.made_by["unknown_codes"] = unknown_codes_;
     info.made_by["splits"] = split_text_;
-    if (translator_)
-      info.made_by["translation"] = {{"language", "en"},
+    if (renderer_.translates())
+      info.made_by["translation"] = {{"language", report_language_name(renderer_.language())},
                                      {"phrases", table_of_phrases()},
                                      {"reports", translation_.reports},
                                      {"words", translation_.words},
@@ -123,7 +122,9 @@ class PtbxlSource : public RecordSource {
   std::string fingerprint() const override {
     return fmt::format(
         "ptbxl {} {} {}{}", bytes_fingerprint(table_.bytes()), text_fingerprint(read_file(root_ / kStatementsFile)),
-        split_files_ ? split_files_->fingerprint() : "", translator_ ? fmt::format(" en {}", table_of_phrases()) : "");
+        split_files_ ? split_files_->fingerprint() : "",
+        renderer_.translates() ? fmt::format(" {} {}", report_language_name(renderer_.language()), table_of_phrases())
+                               : "");
   }
 
   std::string name(std::size_t index) const override {
@@ -142,7 +143,7 @@ class PtbxlSource : public RecordSource {
     table_.row(entries_[index], cells);
     std::vector<ScpCode> codes;
     StoreRecord record = read_row(cells, codes);
-    if (translator_) record.report = translator_->translate(record.report).text;
+    record.report = renderer_.render(record.report).text;
     record.source = file_name(cells, source_rate_);
     if (record.source.empty()) fail("the table names no file at {} Hz", source_rate_);
     if (!stays_inside(record.source)) fail("the file named lies outside the data set's folder");
@@ -188,7 +189,7 @@ class PtbxlSource : public RecordSource {
       patients.add(*record, table_.path().string(),
                    split_files_ ? "correct the split files" : "correct the column strat_fold");
       entries_.push_back(row);
-      if (translator_) count(translator_->translate(record->report));
+      count(renderer_.render(record->report));
     }
   }
 
@@ -242,17 +243,11 @@ class PtbxlSource : public RecordSource {
   std::vector<std::string> dropped_duplicates_;
   std::map<std::string, std::int64_t> unknown_codes_;
   double source_rate_ = 0;
-  std::optional<ReportTranslator> translator_;
+  ReportRenderer renderer_;
   ReportTranslation translation_;
 };
 
 }  // namespace
-
-ReportLanguage parse_report_language(std::string_view word) {
-  if (word == "original") return ReportLanguage::kOriginal;
-  if (word == "en") return ReportLanguage::kEnglish;
-  fail("reports cannot be had in {}: name original or en", shown(word));
-}
 
 PtbxlSummary prepare_ptbxl(const fs::path& source, const fs::path& out, const PrepareOptions& options,
                            const SplitChoice& splits, ReportLanguage language) {
@@ -267,7 +262,7 @@ PtbxlSummary prepare_ptbxl(const fs::path& source, const fs::path& out, const Pr
   for (const auto& [code, count] : summary.unknown_codes)
     summary.notes.push_back(
         fmt::format("the code {} has no row in {}: {} records", shown(code), kStatementsFile, count));
-  if (language == ReportLanguage::kEnglish)
+  if (language != ReportLanguage::kOriginal)
     summary.notes.push_back(
         fmt::format("translated {} reports into English; of their {} foreign words {} were not known and stay",
                     summary.translation.reports, summary.translation.words, summary.translation.unknown_words));

@@ -10,17 +10,9 @@
 
 #include "deri/data/prepare.hpp"
 #include "deri/data/splits.hpp"
+#include "deri/text/report_language.hpp"
 
 namespace deri {
-
-// A third of the reports are English, the others German, some Swedish.
-enum class ReportLanguage {
-  kOriginal,  // as they stand
-  kEnglish    // translated by ReportTranslator; what it does not know stays as it is
-};
-
-// "original" or "en". Throws Error for another word.
-ReportLanguage parse_report_language(std::string_view word);
 
 // Of the reports that the table lists (rejected records' too); zeros with ReportLanguage::kOriginal.
 struct ReportTranslation {
@@ -39,7 +31,7 @@ struct PtbxlSummary : PrepareSummary {
 // Reads ptbxl_database.csv (columns ecg_id, patient_id, report, scp_codes, strat_fold and filename_lr or filename_hr or
 // both), scp_statements.csv (see PtbxlLabeller) and the WFDB records the table names, and writes the store `out`: the
 // twelve leads in standard_leads() order, 10 s (the middle of what is longer; what is shorter amid zeros), reports as
-// they stand, or in English.
+// they stand, in English, or both (a third are English, the others German, some Swedish).
 //
 // Rate. Records are read at options.rate if that is 100 or 500 Hz and the folder has at least one record at it;
 // otherwise at the rate for which most records have their header (of a large table, of some hundred of its rows), 500
