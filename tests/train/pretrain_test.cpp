@@ -122,14 +122,14 @@ TEST_F(Pretrain, ResumedRunEndsWithTheSameBits) {
     fs::remove_all(folder_.path() / cut / "last");
     const std::string metrics = read_file(folder_.path() / cut / "metrics.jsonl");
     train(cut, true, {set});
-    EXPECT_EQ(weights(whole), weights(cut)) << precision;
+    EXPECT_TRUE(weights(whole) == weights(cut)) << precision;  // EXPECT_EQ would write out how the bytes differ
     EXPECT_EQ(std::count(metrics.begin(), metrics.end(), '\n'), [&] {
       const std::string again = read_file(folder_.path() / cut / "metrics.jsonl");
       return std::count(again.begin(), again.end(), '\n');
     }());
   }
-  EXPECT_EQ(weights("whole"), weights("whole-float32"));
-  EXPECT_NE(weights("whole"), weights("whole-bfloat16"));
+  EXPECT_TRUE(weights("whole") == weights("whole-float32"));
+  EXPECT_TRUE(weights("whole") != weights("whole-bfloat16"));
 }
 
 TEST_F(Pretrain, MerlTrainsOnTheSameStore) {

@@ -71,4 +71,10 @@ void fail_type(const Json& found, const char* expected, const std::string& key, 
 }
 
 }  // namespace config_detail
+
+void resolve_file(std::string& file, const std::filesystem::path& configuration) {
+  if (file.empty()) return;
+  file = std::filesystem::weakly_canonical(std::filesystem::absolute(configuration).parent_path() / file).string();
+}
+
 }  // namespace deri

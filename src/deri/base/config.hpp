@@ -10,6 +10,7 @@
 // members: bool, integers, floating point, std::string, std::vector of these, std::map<std::string, double>, and
 // structs with visit().
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <type_traits>
@@ -26,6 +27,11 @@ std::string nearest_word(const std::string& word, const std::vector<std::string>
 
 // Applies "a.b=value" (the value read as YAML) to a tree: the --set option. Throws Error if there is no '='.
 void apply_override(Json& tree, const std::string& assignment);
+
+// For checks of values: throws Error(message) unless the condition holds.
+inline void require(bool condition, const char* message) {
+  if (!condition) throw Error(message);
+}
 
 namespace config_detail {
 
@@ -125,6 +131,18 @@ T read_config(const Json& tree, const std::string& source) {
   config_detail::read_struct(tree, value, "", source);
   return value;
 }
+
+// A YAML file with --set overrides, which may be empty.
+template <config_detail::Struct T>
+T load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  Json tree = load_yaml(path);
+  if (tree.is_null()) tree = Json::object();
+  for (const std::string& assignment : overrides) apply_override(tree, assignment);
+  return read_config<T>(tree, path.string());
+}
+
+// Of a file that a configuration names: a relative path is taken from the folder of the configuration's file.
+void resolve_file(std::string& file, const std::filesystem::path& configuration);
 
 template <config_detail::Struct T>
 Json write_config(T value) {

@@ -61,6 +61,8 @@ void validate(const InputConfig& input) {
   check_choice("input.scaling", input.scaling, {"record-minmax", "lead-zscore", "millivolt"});
 }
 
+}  // namespace
+
 void validate(const TextTowerConfig& text) {
   check_count("text.vocabulary", text.vocabulary, 1, kMaxVocabulary);
   check_count("text.hidden", text.hidden, 1, kMaxWidth);
@@ -80,8 +82,6 @@ void validate(const TextTowerConfig& text) {
         "intermediate or vocabulary",
         weights, kMaxTowerWeights);
 }
-
-}  // namespace
 
 void validate(const ModelConfig& config) {
   check_choice("kind", config.kind, {"deri", "merl"});

@@ -128,6 +128,7 @@ struct ObjectiveConfig {
 
 // Throws Error for a combination that cannot be built, naming the key.
 void validate(const ModelConfig& config);
+void validate(const TextTowerConfig& config);
 void validate(const ObjectiveConfig& config);
 
 }  // namespace deri

@@ -34,7 +34,8 @@ Json RunPosition::to_json() const {
           {"loss_sums", loss_sums},
           {"best_score", best_score ? Json(*best_score) : Json(nullptr)},
           {"best_epoch", best_epoch},
-          {"metrics_bytes", metrics_bytes}};
+          {"metrics_bytes", metrics_bytes},
+          {"seconds", seconds}};
 }
 
 RunPosition RunPosition::from_json(const Json& json) {
@@ -46,6 +47,7 @@ RunPosition RunPosition::from_json(const Json& json) {
   if (!json.at("best_score").is_null()) position.best_score = json.at("best_score").get<double>();
   json.at("best_epoch").get_to(position.best_epoch);
   json.at("metrics_bytes").get_to(position.metrics_bytes);
+  json.at("seconds").get_to(position.seconds);
   return position;
 }
 

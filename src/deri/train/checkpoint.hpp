@@ -25,6 +25,7 @@ struct RunPosition {
   std::optional<double> best_score;         // of the kept best model; higher is better
   std::int64_t best_epoch = -1;
   std::uint64_t metrics_bytes = 0;  // length of metrics.jsonl: lines after it are of work to be redone
+  double seconds = 0;               // of work so far, all processes together
 
   Json to_json() const;
   static RunPosition from_json(const Json& json);

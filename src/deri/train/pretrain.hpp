@@ -1,11 +1,6 @@
 #pragma once
-// Pre-training on ECG-report pairs: a store and a configuration in, a run folder out.
-//   config.yaml     the resolved configuration
-//   data.json       the store and its checksum
-//   metrics.jsonl   numbers as they come; TensorBoard events beside it
-//   checkpoints/    to go on from
-//   best/ last/     model folders
-//   summary.json    at the end: best epoch, scores, wall time
+// Pre-training on ECG-report pairs: a store and a configuration in, a run folder out
+// (training_loop.hpp), whose best/ and last/ are model folders.
 
 #include <filesystem>
 

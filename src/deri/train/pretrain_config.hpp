@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "deri/model/config.hpp"
-#include "deri/train/adamw.hpp"
-#include "deri/train/schedule.hpp"
+#include "deri/train/training_loop.hpp"
 
 namespace deri {
 
@@ -47,36 +46,19 @@ struct SelectionConfig {
   }
 };
 
-struct PretrainConfig {
-  std::uint64_t seed = 42;
-  std::int64_t epochs = 50;
-  std::int64_t batch_size = 512;
-  std::string precision = "float32";    // float32, bfloat16
-  std::string device = "cpu";           // cpu, cuda, cuda:1 …
+struct PretrainConfig : LoopConfig {
   std::int64_t vocabulary_size = 4096;  // tokens learnt from the training reports, for a tower of our own
-  std::int64_t checkpoint_steps = 500;  // a checkpoint every so many steps, and at the end of each epoch
-  std::int64_t log_steps = 10;          // a line of metrics.jsonl every so many steps
   ModelConfig model;
   ObjectiveConfig objective;
-  OptimiserConfig optimiser;
-  ScheduleConfig schedule;
   AugmentConfig augment;
   SelectionConfig selection;
 
   template <typename Visitor>
   void visit(Visitor& field) {
-    field("seed", seed);
-    field("epochs", epochs);
-    field("batch_size", batch_size);
-    field("precision", precision);
-    field("device", device);
+    LoopConfig::visit(field);
     field("vocabulary_size", vocabulary_size);
-    field("checkpoint_steps", checkpoint_steps);
-    field("log_steps", log_steps);
     field("model", model);
     field("objective", objective);
-    field("optimiser", optimiser);
-    field("schedule", schedule);
     field("augment", augment);
     field("selection", selection);
   }
