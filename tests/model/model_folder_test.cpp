@@ -6,6 +6,7 @@
 #include <torch/serialize.h>
 
 #include "deri/base/config.hpp"
+#include "deri/model/huggingface_bert.hpp"
 #include "deri/model/text_input.hpp"
 #include "deri/model/weights.hpp"
 

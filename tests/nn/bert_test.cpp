@@ -56,5 +56,34 @@ TEST(Bert, MoreTokensThanPositionsIsABug) {
   EXPECT_THROW(bert.forward(torch::ones({1, 13}, torch::kInt64), torch::ones({1, 13}, torch::kBool)), InternalError);
 }
 
+// The head, written out with the weights under their published names.
+TEST(BertForMaskedLm, GuessesByTheEmbeddingsThemselves) {
+  torch::manual_seed(1);
+  BertForMaskedLm model(small_bert());
+  model.eval();
+  for (torch::Tensor& parameter : model.parameters()) parameter.data().normal_(0, 0.3);
+  std::map<std::string, Tensor> weights;
+  for (const auto& entry : model.named_parameters()) weights[entry.key()] = entry.value();
+  const Tensor ids = torch::randint(1, 20, {2, 5}, torch::kInt64);
+  const Tensor mask = torch::ones({2, 5}, torch::kBool);
+  Tensor masked = torch::zeros({2, 5}, torch::kBool);
+  masked[0][3] = masked[1][0] = masked[1][4] = true;
+  const Tensor logits = model.forward(ids, mask, masked);
+
+  const Tensor hidden = model.bert().forward(ids, mask).hidden;
+  const Tensor rows = torch::stack({hidden[0][3], hidden[1][0], hidden[1][4]});
+  const Tensor dense = rows.matmul(weights.at("cls.predictions.transform.dense.weight").t()) +
+                       weights.at("cls.predictions.transform.dense.bias");
+  const Tensor gelu = dense * 0.5 * (1 + torch::erf(dense / std::sqrt(2.0)));
+  const Tensor centred = gelu - gelu.mean(1, true);
+  const Tensor normed =
+      centred / centred.square().mean(1, true).sqrt() * weights.at("cls.predictions.transform.LayerNorm.weight") +
+      weights.at("cls.predictions.transform.LayerNorm.bias");
+  const Tensor expected =
+      normed.matmul(weights.at("bert.embeddings.word_embeddings.weight").t()) + weights.at("cls.predictions.bias");
+  EXPECT_EQ(logits.sizes(), (std::vector<std::int64_t>{3, 20}));
+  EXPECT_TRUE(torch::allclose(logits, expected, 1e-4, 1e-4));
+}
+
 }  // namespace
 }  // namespace deri

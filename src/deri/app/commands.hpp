@@ -11,6 +11,7 @@ void add_prepare_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_plot_command(CLI::App& app);
 void add_pretrain_command(CLI::App& app);
+void add_pretrain_text_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
 void add_probe_command(CLI::App& app);
 void add_compare_command(CLI::App& app);

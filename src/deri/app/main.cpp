@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_inspect_command(app);
   add_plot_command(app);
   add_pretrain_command(app);
+  add_pretrain_text_command(app);
   add_zeroshot_command(app);
   add_probe_command(app);
   add_compare_command(app);

@@ -42,14 +42,6 @@ std::string table_of_phrases() {
   return text_fingerprint(fmt::format("{}\n{}", kReportPhrases, kEnglishReportWords));
 }
 
-std::string split_of_fold(const std::string& cell) {
-  const std::string fold = whole_number(cell, "strat_fold");
-  if (fold == "9") return kValidation;
-  if (fold == "10") return kTest;
-  if (fold.size() == 1 && fold >= "1" && fold <= "8") return kTrain;
-  fail("strat_fold is {}; the folds are 1 to 10", fold);
-}
-
 // The table's columns; one of the two file names may be absent.
 struct Columns {
   explicit Columns(const CsvTable& table)
@@ -248,6 +240,14 @@ class PtbxlSource : public RecordSource {
 };
 
 }  // namespace
+
+std::string split_of_fold(const std::string& cell) {
+  const std::string fold = whole_number(cell, "strat_fold");
+  if (fold == "9") return kValidation;
+  if (fold == "10") return kTest;
+  if (fold.size() == 1 && fold >= "1" && fold <= "8") return kTrain;
+  fail("strat_fold is {}; the folds are 1 to 10", fold);
+}
 
 PtbxlSummary prepare_ptbxl(const fs::path& source, const fs::path& out, const PrepareOptions& options,
                            const SplitChoice& splits, ReportLanguage language) {

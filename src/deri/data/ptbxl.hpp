@@ -28,6 +28,10 @@ struct PtbxlSummary : PrepareSummary {
   ReportTranslation translation;
 };
 
+// The split of a cell of the column strat_fold: 1-8 train, 9 validation, 10 test ("9.0" is read as 9). Throws Error for
+// anything else.
+std::string split_of_fold(const std::string& cell);
+
 // Reads ptbxl_database.csv (columns ecg_id, patient_id, report, scp_codes, strat_fold and filename_lr or filename_hr or
 // both), scp_statements.csv (see PtbxlLabeller) and the WFDB records the table names, and writes the store `out`: the
 // twelve leads in standard_leads() order, 10 s (the middle of what is longer; what is shorter amid zeros), reports as

@@ -5,6 +5,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/model/deri.hpp"
+#include "deri/model/huggingface_bert.hpp"
 #include "deri/model/merl.hpp"
 
 namespace deri {
@@ -15,17 +16,6 @@ using torch::Tensor;
 const ModelConfig& validated(const ModelConfig& config) {
   validate(config);
   return config;
-}
-
-BertOptions bert_options(const TextTowerConfig& text) {
-  return {.vocabulary = text.vocabulary,
-          .hidden = text.hidden,
-          .layers = text.layers,
-          .heads = text.heads,
-          .intermediate = text.intermediate,
-          .positions = text.positions,
-          .dropout = text.dropout,
-          .mean_pooling = text.pooling == "mean"};
 }
 
 // Steps a convolution of kernel 1 makes over `tokens`.

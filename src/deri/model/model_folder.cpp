@@ -2,40 +2,13 @@
 
 #include "deri/base/config.hpp"
 #include "deri/base/files.hpp"
+#include "deri/model/huggingface_bert.hpp"
 #include "deri/model/weights.hpp"
 
 namespace deri {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string replace_ending(const std::string& name, const std::string& ending, const std::string& with) {
-  return name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) + with : name;
-}
-
-// Names as different tools write them → ours: "bert." in front (models with a head), LayerNorm.gamma/beta (TensorFlow
-// conversions).
-std::map<std::string, torch::Tensor> bert_tensors(const fs::path& folder) {
-  const bool safe = fs::exists(folder / "model.safetensors");
-  const fs::path file = folder / (safe ? "model.safetensors" : "pytorch_model.bin");
-  if (!fs::exists(file)) fail("{}: neither model.safetensors nor pytorch_model.bin is there", folder.string());
-  std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : load_tensors(file)) {
-    std::string ours = name.starts_with("bert.") ? name.substr(5) : name;
-    ours = replace_ending(ours, "LayerNorm.gamma", "LayerNorm.weight");
-    ours = replace_ending(ours, "LayerNorm.beta", "LayerNorm.bias");
-    tensors[ours] = tensor;
-  }
-  return tensors;
-}
-
-// A whole number of a HuggingFace config.json.
-std::int64_t size_of(const Json& config, const char* key, const fs::path& file) {
-  const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_integer())
-    fail("{}: the key '{}' is missing or not a whole number", file.string(), key);
-  return found->get<std::int64_t>();
-}
 
 std::string model_card(const ModelBundle& bundle) {
   const ModelConfig& config = bundle.config;
@@ -55,23 +28,6 @@ std::string model_card(const ModelBundle& bundle) {
 
 }  // namespace
 
-HuggingFaceBert open_huggingface_bert(const fs::path& folder, const TextTowerConfig& defaults) {
-  if (!fs::is_directory(folder)) fail("text.pretrained: {} is not a folder", folder.string());
-  const fs::path file = folder / "config.json";
-  const Json config = load_json(file);
-  HuggingFaceBert bert{defaults, std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"))};
-  bert.config.vocabulary = size_of(config, "vocab_size", file);
-  bert.config.hidden = size_of(config, "hidden_size", file);
-  bert.config.layers = size_of(config, "num_hidden_layers", file);
-  bert.config.heads = size_of(config, "num_attention_heads", file);
-  bert.config.intermediate = size_of(config, "intermediate_size", file);
-  bert.config.positions = size_of(config, "max_position_embeddings", file);
-  if (static_cast<std::int64_t>(bert.tokenizer->size()) > bert.config.vocabulary)
-    fail("{}: vocab.txt has {} tokens, config.json says {}", folder.string(), bert.tokenizer->size(),
-         bert.config.vocabulary);
-  return bert;
-}
-
 ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> tokenizer, Prompts prompts,
                       std::uint64_t seed) {
   if (config.text.pretrained.empty()) {
@@ -84,8 +40,7 @@ ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> token
   validate(config);
   torch::manual_seed(seed);
   ModelBundle bundle{config, make_model(config), std::move(tokenizer), std::move(prompts)};
-  if (!config.text.pretrained.empty())
-    assign_tensors(bundle.model->text_tower(), bert_tensors(config.text.pretrained), config.text.pretrained, true);
+  if (!config.text.pretrained.empty()) load_bert_weights(config.text.pretrained, bundle.model->text_tower());
   return bundle;
 }
 

@@ -41,12 +41,4 @@ void save_model(const std::filesystem::path& folder, const ModelBundle& bundle);
 // folder is of another version.
 ModelBundle load_model(const std::filesystem::path& folder);
 
-// The BERT of a HuggingFace folder (config.json, vocab.txt, model.safetensors or pytorch_model.bin).
-struct HuggingFaceBert {
-  TextTowerConfig config;  // sizes as its config.json says; the rest as given
-  std::shared_ptr<const WordPiece> tokenizer;
-};
-// Reads sizes and vocabulary. Throws Error, naming file and key.
-HuggingFaceBert open_huggingface_bert(const std::filesystem::path& folder, const TextTowerConfig& defaults);
-
 }  // namespace deri

@@ -127,6 +127,8 @@ class BertEmbeddings : public torch::nn::Module {
     return torch::dropout(norm_(sum), dropout_, is_training());
   }
 
+  const Tensor& words() const { return words_->weight; }
+
  private:
   torch::nn::Embedding words_, positions_, types_;
   torch::nn::LayerNorm norm_;
@@ -185,6 +187,40 @@ BertOutput Bert::forward(const Tensor& ids, const Tensor& mask) {
   output.pooled =
       pooler_->forward(mean_pooling_ ? mean_of_tokens(output.hidden, content_mask(mask)) : output.hidden.select(1, 0));
   return output;
+}
+
+torch::Tensor Bert::word_embeddings() const {
+  return embeddings_->words();
+}
+
+// norm(gelu(dense h)): published name `cls.predictions.transform`.
+class BertTransform : public torch::nn::Module {
+ public:
+  explicit BertTransform(std::int64_t hidden)
+      : dense_(register_module("dense", torch::nn::Linear(hidden, hidden))),
+        norm_(register_module("LayerNorm", make_norm(hidden))) {}
+
+  Tensor forward(const Tensor& hidden) { return norm_(torch::gelu(dense_(hidden))); }
+
+ private:
+  torch::nn::Linear dense_;
+  torch::nn::LayerNorm norm_;
+};
+
+BertForMaskedLm::BertForMaskedLm(const BertOptions& options)
+    : bert_(register_module("bert", std::make_shared<Bert>(options))),
+      transform_(std::make_shared<BertTransform>(options.hidden)) {
+  // Two modules that hold nothing but others, for the published names.
+  const auto cls = register_module("cls", std::make_shared<torch::nn::Module>());
+  const auto predictions = cls->register_module("predictions", std::make_shared<torch::nn::Module>());
+  predictions->register_module("transform", transform_);
+  bias_ = predictions->register_parameter("bias", torch::zeros({options.vocabulary}));
+  transform_->apply(initialise);
+}
+
+torch::Tensor BertForMaskedLm::forward(const Tensor& ids, const Tensor& mask, const Tensor& masked) {
+  const Tensor hidden = bert_->forward(ids, mask).hidden.index({masked});
+  return torch::nn::functional::linear(transform_->forward(hidden), bert_->word_embeddings(), bias_);
 }
 
 }  // namespace deri

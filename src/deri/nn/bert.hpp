@@ -25,6 +25,7 @@ struct BertOutput {
 class BertEmbeddings;
 class BertEncoder;
 class BertPooler;
+class BertTransform;
 
 class Bert : public torch::nn::Module {
  public:
@@ -35,11 +36,32 @@ class Bert : public torch::nn::Module {
   // not attended to).
   BertOutput forward(const torch::Tensor& ids, const torch::Tensor& mask);
 
+  // [vocabulary, hidden]
+  torch::Tensor word_embeddings() const;
+
  private:
   std::shared_ptr<BertEmbeddings> embeddings_;
   std::shared_ptr<BertEncoder> encoder_;
   std::shared_ptr<BertPooler> pooler_;
   bool mean_pooling_;
+};
+
+// A Bert that guesses masked tokens, with the tensor names of HuggingFace's BertForMaskedLM: "bert.…" and
+// "cls.predictions.…". The decoder's weight is the word embeddings themselves.
+class BertForMaskedLm : public torch::nn::Module {
+ public:
+  explicit BertForMaskedLm(const BertOptions& options);
+
+  // Logits [n, vocabulary] = norm(gelu(W h + b)) E^T + c, with h the hidden states of the n positions where `masked`
+  // [B, T] bool is true, row by row. ids and mask as Bert::forward() takes them.
+  torch::Tensor forward(const torch::Tensor& ids, const torch::Tensor& mask, const torch::Tensor& masked);
+
+  Bert& bert() { return *bert_; }
+
+ private:
+  std::shared_ptr<Bert> bert_;
+  std::shared_ptr<BertTransform> transform_;
+  torch::Tensor bias_;  // c [vocabulary]
 };
 
 }  // namespace deri
