@@ -151,6 +151,81 @@ TEST(BestF1, NeedsAPositive) {
   EXPECT_TRUE(std::isnan(best.threshold));
 }
 
+double trapezoids(const std::vector<RocPoint>& curve) {
+  double area = 0;
+  for (std::size_t i = 1; i < curve.size(); ++i) {
+    area += (curve[i].false_positive_rate - curve[i - 1].false_positive_rate) *
+            (curve[i].true_positive_rate + curve[i - 1].true_positive_rate) / 2;
+  }
+  return area;
+}
+
+TEST(RocCurve, KeepsCornersOnlyAndTakesTiesAsOneStep) {
+  // By falling score: + | + | - | (+ -) | - | -
+  const Scores scores = {0.9, 0.8, 0.7, 0.5, 0.5, 0.3, 0.2};
+  const Targets targets = {1, 1, 0, 1, 0, 0, 0};
+  const std::vector<RocPoint> curve = roc_curve(scores, targets);
+  ASSERT_EQ(curve.size(), 5U);
+  const double expected[5][3] = {{0, 0, std::numeric_limits<double>::infinity()},
+                                 {0, 2.0 / 3, 0.8},
+                                 {0.25, 2.0 / 3, 0.7},
+                                 {0.5, 1, 0.5},
+                                 {1, 1, 0.2}};
+  for (std::size_t i = 0; i < curve.size(); ++i) {
+    EXPECT_EQ(curve[i].false_positive_rate, expected[i][0]) << i;
+    EXPECT_EQ(curve[i].true_positive_rate, expected[i][1]) << i;
+    EXPECT_EQ(curve[i].threshold, expected[i][2]) << i;
+  }
+}
+
+TEST(RocCurve, PointsOnOneSlopeAreOneLine) {
+  // Three groups of ties, each with the same share of positives but of different sizes.
+  const Scores scores = {3, 3, 2, 2, 2, 2, 1, 1};
+  const Targets targets = {1, 0, 1, 1, 0, 0, 0, 1};
+  const std::vector<RocPoint> curve = roc_curve(scores, targets);
+  ASSERT_EQ(curve.size(), 2U);
+  EXPECT_EQ(curve[1].threshold, 1);
+}
+
+TEST(RocCurve, TheAreaIsTheAuroc) {
+  Rng rng(11);
+  for (int round = 0; round < 60; ++round) {
+    // Class sizes that are powers of two, so that every rate and product is exact.
+    Scores scores;
+    Targets targets;
+    for (int i = 0; i < 64 + 128; ++i) {
+      targets.push_back(i < 64 ? 1 : 0);
+      scores.push_back(static_cast<double>(rng.below(static_cast<std::uint64_t>(2 + round))) + targets.back());
+    }
+    EXPECT_EQ(trapezoids(roc_curve(scores, targets)), auroc(scores, targets));
+    targets[0] = 0;
+    EXPECT_NEAR(trapezoids(roc_curve(scores, targets)), auroc(scores, targets), 1e-14);
+  }
+}
+
+TEST(RocCurve, EveryPointIsWhatItsThresholdGives) {
+  Rng rng(12);
+  Scores scores;
+  Targets targets;
+  for (int i = 0; i < 300; ++i) {
+    targets.push_back(rng.uniform() < 0.3 ? 1 : 0);
+    scores.push_back(std::round(4 * (rng.normal() + targets.back())));
+  }
+  for (const RocPoint& point : roc_curve(scores, targets)) {
+    const BinaryCounts counts = counts_at(scores, targets, point.threshold);
+    EXPECT_DOUBLE_EQ(point.true_positive_rate, counts.sensitivity());
+    EXPECT_NEAR(point.false_positive_rate, 1 - counts.specificity(), 1e-15);
+  }
+}
+
+TEST(RocCurve, NeedsBothClassesAndNumbers) {
+  EXPECT_TRUE(roc_curve(Scores{}, Targets{}).empty());
+  EXPECT_TRUE(roc_curve(Scores{1, 2}, Targets{1, 1}).empty());
+  EXPECT_TRUE(roc_curve(Scores{1, 2}, Targets{0, 0}).empty());
+  EXPECT_EQ(roc_curve(Scores{1, 1}, Targets{0, 1}).size(), 2U);
+  EXPECT_DERI_ERROR(roc_curve(Scores{1, kNaN}, Targets{0, 1}), HasSubstr("1 of 2 scores are not a number"));
+}
+
 TEST(CountsAt, TheThresholdItselfIsPositiveUnlessAskedOtherwise) {
   const Scores scores = {1, 2, 2, 3, 4};
   const Targets targets = {1, 0, 1, 0, 1};

@@ -157,6 +157,203 @@ TEST(LineChart, RefusesSeriesOfTwoLengths) {
                     HasSubstr("series \"training\" has 2 x values and 1 y values"));
 }
 
+// What stands between `before` and the next quote, for every time that `before` occurs.
+std::vector<std::string> quoted_after(const std::string& svg, const std::string& before) {
+  std::vector<std::string> found;
+  for (std::size_t at = svg.find(before); at != std::string::npos; at = svg.find(before, at + 1)) {
+    const std::size_t begin = at + before.size();
+    found.push_back(svg.substr(begin, svg.find('"', begin) - begin));
+  }
+  return found;
+}
+
+TEST(LineChart, DrawsIntervalsAsAreasBelowTheLines) {
+  LineChart chart{"t", "x", "y", {}};
+  chart.series.push_back({"a", {0, 1, 2, 3, 4}, {1, 2, 3, 4, 5}, {0, 1, kNaN, 3, 4}, {2, 3, 4, 5, kInfinity}});
+  chart.series.push_back({"plain", {0, 1}, {4, 5}});
+  const std::string svg = line_chart_svg(chart);
+  expect_sound(svg);
+  // Points 0 and 1 make an area of four corners; 3 stands alone; 2 and 4 have no interval.
+  EXPECT_EQ(occurrences(svg, "fill-opacity=\"0.18\""), 1U);
+  EXPECT_EQ(occurrences(svg, "stroke-opacity=\"0.35\""), 1U);
+  EXPECT_LT(svg.find("fill-opacity=\"0.18\""), svg.find("fill=\"none\""));
+  double x[4], y[4];
+  const std::string area = quoted_after(svg, "<path d=\"").front();
+  ASSERT_EQ(std::sscanf(area.c_str(), "M%lf %lfL%lf %lfL%lf %lfL%lf %lfZ", &x[0], &y[0], &x[1], &y[1], &x[2], &y[2],
+                        &x[3], &y[3]),
+            8);
+  EXPECT_EQ(x[0], x[3]);
+  EXPECT_EQ(x[1], x[2]);
+  const double unit = 300 / (1.08 * 5);  // from 0 to 5
+  EXPECT_NEAR(y[3] - y[0], 2 * unit, 0.02);
+  EXPECT_NEAR(y[2] - y[1], 2 * unit, 0.02);
+  EXPECT_NEAR(y[0] - y[1], unit, 0.02);
+}
+
+TEST(LineChart, RefusesIntervalsThatDoNotFit) {
+  EXPECT_DERI_ERROR(line_chart_svg({"Loss", "x", "y", {{"s", {1, 2}, {1, 2}, {1}, {1}}}}),
+                    HasSubstr("series \"s\" has 2 points, but 1 lower and 1 upper ends"));
+  EXPECT_DERI_ERROR(line_chart_svg({"Loss", "x", "y", {{"s", {1, 2}, {1, 2}, {1, 2}, {}}}}),
+                    HasSubstr("2 lower and 0 upper"));
+}
+
+TEST(ScatterChart, DrawsEveryPointOfEveryClass) {
+  ScatterChart chart{"Embeddings & <classes>", {}, false};
+  Rng rng(5);
+  for (const char* name : {"NORM", "MI <&>", "CD"}) {
+    ScatterClass one{name};
+    for (int i = 0; i < 200; ++i) {
+      one.x.push_back(rng.normal());
+      one.y.push_back(rng.normal());
+    }
+    chart.classes.push_back(one);
+  }
+  chart.classes[0].x[0] = kNaN;
+  chart.classes[0].y[1] = kInfinity;
+  const std::string svg = scatter_chart_svg(chart);
+  expect_sound(svg);
+  EXPECT_EQ(occurrences(svg, "h0"), 598U + 3);  // and three in the legend
+  for (const char* text : {">NORM<", ">MI &lt;&amp;&gt;<", ">CD<", ">Embeddings &amp; &lt;classes&gt;<"})
+    EXPECT_THAT(svg, HasSubstr(text));
+  EXPECT_EQ(occurrences(svg, "<text"), 4U);  // no numbers on axes that mean nothing
+  EXPECT_EQ(scatter_chart_svg(chart), svg);
+}
+
+TEST(ScatterChart, MixesTheClasses) {
+  ScatterChart chart{"t", {{"a"}, {"b"}}};
+  for (int i = 0; i < 300; ++i) {
+    for (ScatterClass& one : chart.classes) {
+      one.x.push_back(i);
+      one.y.push_back(i);
+    }
+  }
+  // The colours of the elements in the order they are drawn: neither class comes last as a whole.
+  std::string order;
+  for (const std::string& stroke : quoted_after(scatter_chart_svg(chart), "fill=\"none\" stroke=\"#"))
+    order += stroke == "3d7fd1" ? 'a' : 'b';
+  EXPECT_GE(occurrences(order, "ab"), 10U);
+  EXPECT_GE(occurrences(order, "ba"), 10U);
+}
+
+TEST(ScatterChart, OneScaleInBothDirectionsWithoutAxes) {
+  ScatterChart chart{"t", {{"a", {0, 10, 0}, {0, 0, 1}}}, false};
+  const auto span = [&](const std::string& svg) {
+    double low[2] = {1e9, 1e9}, high[2] = {};
+    for (const std::string& data : quoted_after(svg, "<path d=\"M")) {
+      for (std::size_t at = 0; at != std::string::npos; at = data.find('M', at + 1)) {
+        double xy[2];
+        EXPECT_EQ(std::sscanf(data.c_str() + at + (at > 0 ? 1 : 0), "%lf %lf", &xy[0], &xy[1]), 2) << data;
+        for (int i = 0; i < 2; ++i) {
+          low[i] = std::min(low[i], xy[i]);
+          high[i] = std::max(high[i], xy[i]);
+        }
+      }
+    }
+    return std::pair(high[0] - low[0], high[1] - low[1]);
+  };
+  const auto [width, height] = span(scatter_chart_svg(chart));
+  EXPECT_NEAR(width, 560 / 1.08, 0.2);
+  EXPECT_NEAR(height, width / 10, 0.2);
+  chart.axes = true;
+  chart.x_label = "first";
+  chart.y_label = "second";
+  const std::string svg = scatter_chart_svg(chart);
+  EXPECT_NEAR(span(svg).second, 560 / 1.08, 0.2);
+  for (const char* text : {">first<", ">second<", ">10<", ">0.2<"}) EXPECT_THAT(svg, HasSubstr(text));
+}
+
+TEST(ScatterChart, EighteenClassesHaveMarksOfTheirOwn) {
+  ScatterChart chart{"t"};
+  for (int i = 0; i < 18; ++i) chart.classes.push_back({"class " + std::to_string(i), {double(i)}, {double(i)}});
+  const std::string svg = scatter_chart_svg(chart);
+  expect_sound(svg);
+  // Legend marks, without their places: colour and shape.
+  std::vector<std::string> marks;
+  for (std::size_t at = svg.find("<path"); marks.size() < 18; at = svg.find("<path", at + 1))
+    marks.push_back(svg.substr(svg.find("fill=", at), svg.find('>', at) - svg.find("fill=", at)));
+  std::sort(marks.begin(), marks.end());
+  EXPECT_EQ(std::unique(marks.begin(), marks.end()), marks.end());
+}
+
+TEST(ScatterChart, CopesWithAnyNumbersAndRefusesTwoLengths) {
+  for (const bool axes : {false, true}) {
+    EXPECT_THAT(scatter_chart_svg({"t", {}, axes}), HasSubstr("no data"));
+    EXPECT_THAT(scatter_chart_svg({"t", {{"a", {kNaN}, {1}}}, axes}), HasSubstr("no data"));
+    for (const std::vector<double>& values :
+         std::vector<std::vector<double>>{{0}, {5, 5}, {1e308, -1e308}, {1e-310, 2e-310}, {1e15, 1e15 + 1}}) {
+      expect_sound(scatter_chart_svg({"t", {{"a", values, values}}, axes}));
+    }
+    EXPECT_DERI_ERROR(scatter_chart_svg({"t", {{"a", {1, 2}, {1}}}, axes}),
+                      HasSubstr("class \"a\" has 2 x values and 1 y values"));
+  }
+}
+
+TEST(ScatterChart, ManyPointsStaySmall) {
+  ScatterChart chart{"t", {{"a"}}, false};
+  Rng rng(6);
+  for (int i = 0; i < 20'000; ++i) {
+    chart.classes[0].x.push_back(rng.normal());
+    chart.classes[0].y.push_back(rng.normal());
+  }
+  EXPECT_LT(scatter_chart_svg(chart).size(), 400'000U);
+}
+
+TEST(UnitSquareChart, DrawsCurvesTheDiagonalAndALegend) {
+  const std::string svg = unit_square_chart_svg({"ROC <MI>",
+                                                 "false positive rate",
+                                                 "true positive rate",
+                                                 {{"DERI & co", {0, 0.25, 1}, {0, 0.75, 1}}, {"MERL", {0, 1}, {0, 1}}},
+                                                 "chance"});
+  expect_sound(svg);
+  for (const char* text : {">ROC &lt;MI&gt;<", ">DERI &amp; co<", ">MERL<", ">chance<", ">false positive rate<",
+                           ">true positive rate<", ">0.0<", ">0.2<", ">1.0<"})
+    EXPECT_THAT(svg, HasSubstr(text));
+  EXPECT_EQ(occurrences(svg, "stroke-dasharray"), 2U);  // the diagonal and its mark
+  EXPECT_EQ(occurrences(svg, "<path"), 2U);
+  EXPECT_EQ(occurrences(svg, "<circle"), 0U);
+  double x[3], y[3];
+  ASSERT_EQ(std::sscanf(quoted_after(svg, "<path d=\"").front().c_str(), "M%lf %lfh0L%lf %lfL%lf %lf", &x[0], &y[0],
+                        &x[1], &y[1], &x[2], &y[2]),
+            6);
+  EXPECT_DOUBLE_EQ(x[2] - x[0], y[0] - y[2]);  // a square
+  EXPECT_DOUBLE_EQ(x[1] - x[0], 0.25 * (x[2] - x[0]));
+  EXPECT_DOUBLE_EQ(y[0] - y[1], 0.75 * (y[0] - y[2]));
+}
+
+TEST(UnitSquareChart, LongTitlesGetSmallerLetters) {
+  const auto size_of_title = [](const std::string& title) {
+    return std::stod(quoted_after(unit_square_chart_svg({title, "x", "y"}), "font-size=\"").front());
+  };
+  EXPECT_EQ(size_of_title("short"), 15);
+  EXPECT_EQ(size_of_title(""), 15);
+  EXPECT_NEAR(size_of_title(std::string(70, 'm')), 550 / 0.6 / 70, 1);
+  EXPECT_EQ(size_of_title(std::string(1000, 'm')), 10);
+}
+
+TEST(UnitSquareChart, SizesAreAreasAndFigures) {
+  const std::string svg = unit_square_chart_svg(
+      {"t", "x", "y", {{"one <a>", {0.1, 0.5, kNaN}, {0.2, 0.4, 0.5}, {400, 100, 7}}}, "perfect"});
+  expect_sound(svg);
+  EXPECT_THAT(quoted_after(svg, " r=\""), ::testing::ElementsAre("10.00", "5.00"));
+  EXPECT_THAT(svg, HasSubstr("<title>one &lt;a&gt;: 0.100, 0.200 (400 records)</title>"));
+  EXPECT_THAT(svg, HasSubstr("the largest 400"));
+}
+
+TEST(UnitSquareChart, CopesWithNothingAndRefusesWhatDoesNotFit) {
+  const auto with = [](UnitSquareSeries series) { return unit_square_chart_svg({"t", "x", "y", {std::move(series)}}); };
+  expect_sound(unit_square_chart_svg({"t", "x", "y"}));
+  expect_sound(with({"s", {}, {}}));
+  expect_sound(with({"s", {kNaN}, {0.5}}));
+  expect_sound(with({"s", {0.5}, {0.5}, {0}}));
+  expect_sound(with({"s", {-1e-12, 1 + 1e-12}, {0, 1}}));
+  EXPECT_DERI_ERROR(with({"s", {0, 1}, {0}}), HasSubstr("2 x values, 1 y values"));
+  EXPECT_DERI_ERROR(with({"s", {0, 1}, {0, 1}, {1}}), HasSubstr("1 sizes"));
+  EXPECT_DERI_ERROR(with({"s", {0, 1.2}, {0, 1}}), HasSubstr("(1.2, 1), outside the unit square"));
+  EXPECT_DERI_ERROR(with({"s", {0, kInfinity}, {0, 1}}), HasSubstr("outside the unit square"));
+  EXPECT_DERI_ERROR(with({"s", {0.5}, {0.5}, {-1}}), HasSubstr("a point of size -1"));
+  EXPECT_DERI_ERROR(with({"s", {0.5}, {0.5}, {kNaN}}), HasSubstr("a point of size nan"));
+}
+
 TEST(IntervalChart, ShowsValuesAndIntervalsInFigures) {
   const std::string svg = interval_chart_svg(
       {"AUROC by label",

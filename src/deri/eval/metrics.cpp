@@ -209,6 +209,37 @@ BestF1 best_f1(std::span<const double> scores, std::span<const std::uint8_t> tar
   return best_f1_of(RankedLabel(scores, targets), scores);
 }
 
+std::vector<RocPoint> roc_curve(std::span<const double> scores, std::span<const std::uint8_t> targets) {
+  const RankedLabel label(scores, targets);
+  if (label.positives() == 0 || label.negatives() == 0) return {};
+  // In counts, so that whether three points lie on a line is decided exactly.
+  struct Corner {
+    std::uint64_t negatives, positives;
+    double threshold;
+  };
+  const auto on_line = [](const Corner& a, const Corner& b, const Corner& c) {
+    return (b.negatives - a.negatives) * (c.positives - b.positives) ==
+           (c.negatives - b.negatives) * (b.positives - a.positives);
+  };
+  std::vector<Corner> corners = {{0, 0, std::numeric_limits<double>::infinity()}};
+  std::uint64_t negatives = 0, positives = 0;
+  for (const RankedLabel::Entry& entry : label.entries()) {
+    positives += entry.positive;
+    negatives += 1U - entry.positive;
+    if (entry.last_tie == 0) continue;
+    const Corner next{negatives, positives, scores[entry.record]};
+    if (corners.size() > 1 && on_line(corners[corners.size() - 2], corners.back(), next)) corners.pop_back();
+    corners.push_back(next);
+  }
+  std::vector<RocPoint> curve;
+  curve.reserve(corners.size());
+  for (const Corner& corner : corners) {
+    curve.push_back(
+        {ratio(corner.negatives, label.negatives()), ratio(corner.positives, label.positives()), corner.threshold});
+  }
+  return curve;
+}
+
 double BinaryCounts::f1() const {
   return ratio(2 * true_positives, 2 * true_positives + false_positives + false_negatives);
 }

@@ -59,6 +59,18 @@ struct BestF1 {
 // maxima the lowest threshold. Both NaN if no record is positive.
 BestF1 best_f1(std::span<const double> scores, std::span<const std::uint8_t> targets);
 
+// "Positive" for score >= threshold: the share of the negatives and of the positives so decided.
+struct RocPoint {
+  double false_positive_rate;
+  double true_positive_rate;
+  double threshold;
+};
+
+// From (0, 0), at an infinite threshold, to (1, 1); equal scores are one step, and points on the straight line between
+// their neighbours are left out. The area below, by trapezoids, is auroc(). Empty if a class is absent; throws Error on
+// NaN scores.
+std::vector<RocPoint> roc_curve(std::span<const double> scores, std::span<const std::uint8_t> targets);
+
 enum class Decision {
   kAtOrAbove,  // positive: score >= threshold, as best_f1() counts
   kAbove,      // positive: score > threshold, as the published accuracy counts

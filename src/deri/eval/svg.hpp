@@ -26,8 +26,10 @@ std::vector<double> nice_ticks(double low, double high, int count);
 
 struct Series {
   std::string name;
-  std::vector<double> x,
-      y;  // of one length, x rising; the line breaks at values that are not finite
+  // Of one length, x rising; the line breaks at values that are not finite.
+  std::vector<double> x = {}, y = {};
+  // Both empty, or one per point: the ends of an interval, drawn as a pale area around the line; none where not finite.
+  std::vector<double> low = {}, high = {};
 };
 
 struct LineChart {
@@ -36,7 +38,7 @@ struct LineChart {
 };
 
 // A line per series, and a legend if there are several. A chart without a finite point says so. Throws Error if a
-// series' x and y differ in length.
+// series' vectors differ in length.
 std::string line_chart_svg(const LineChart& chart);
 
 struct IntervalSeries {
@@ -54,6 +56,43 @@ struct IntervalChart {
 // A forest plot: a dot and a whisker from low to high per row and series, the value in figures at the right. Throws
 // Error if a series has not one value per row.
 std::string interval_chart_svg(const IntervalChart& chart);
+
+struct ScatterClass {
+  std::string name;
+  std::vector<double> x = {}, y = {};  // of one length; points that are not finite are left out
+};
+
+struct ScatterChart {
+  std::string title;
+  std::vector<ScatterClass> classes = {};
+  // Without axes only the points' places among each other count, as in t-SNE: a frame, one scale for both directions.
+  bool axes = true;
+  std::string x_label = {}, y_label = {};  // with axes only
+};
+
+// Small dots, coloured by class, and a legend if there are several classes. The points of all classes are drawn in one
+// mixed order (the same every time), so that no class hides the others. 18 classes have different marks, then these
+// repeat. A chart without a finite point says so. Throws Error if a class's x and y differ in length.
+std::string scatter_chart_svg(const ScatterChart& chart);
+
+struct UnitSquareSeries {
+  std::string name;
+  std::vector<double> x = {}, y = {};  // of one length, in [0, 1]; the line breaks at values that are not finite
+  // Empty, or one per point, at least 0: how much the point stands for. Points then are dots, their areas in this
+  // proportion, the same for all series.
+  std::vector<double> sizes = {};
+};
+
+struct UnitSquareChart {
+  std::string title, x_label, y_label;
+  std::vector<UnitSquareSeries> series = {};
+  std::string diagonal = {};          // what the dashed line from (0, 0) to (1, 1) means: "chance"
+  std::string size_unit = "records";  // of `sizes`
+};
+
+// Curves on [0, 1] x [0, 1] with the diagonal: ROC curves, reliability curves. A legend if there are several series or
+// the diagonal has a meaning. Throws Error if a series' vectors differ in length, or for values outside their range.
+std::string unit_square_chart_svg(const UnitSquareChart& chart);
 
 // An ECG as on paper, 25 mm/s and 10 mm/mV: three rows of four leads (I aVR V1 V4, II aVL V2 V5, III aVF V3 V6), 2.5 s
 // each and consecutive in time, a rhythm strip of lead II below, the calibration pulse of 1 mV and 0.2 s before each
