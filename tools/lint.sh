@@ -8,7 +8,7 @@ clang-format --dry-run --Werror "${sources[@]}"
 echo "format: ${#sources[@]} files"
 
 # A folder uses only the folders to its left.
-stages=(base ecg text data nn model eval train app)
+stages=(base ecg text data nn model eval train experiment app)
 for i in "${!stages[@]}"; do
   for later in "${stages[@]:i+1}"; do
     if grep -n "#include \"deri/$later/" "src/deri/${stages[i]}/"*; then

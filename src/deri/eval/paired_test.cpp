@@ -4,93 +4,15 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "deri/base/error.hpp"
-#include "deri/base/random.hpp"
 #include "deri/eval/parallel.hpp"
+#include "deri/eval/permutation.hpp"
 
 namespace deri {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kPermutation = 3;  // apart from the bootstrap's draws
-
-// Differences are sums of fractions: what differs by rounding alone counts as equal, which errs towards a larger p.
-constexpr double kRounding = 1e-12;
-
-// One label's ranks by both models. Ranks are numbered densely over both, so that sorting is counting.
-class SwappableLabel {
- public:
-  SwappableLabel(const RankedLabel& a, const RankedLabel& b)
-      : positives_(a.positives()), negatives_(a.negatives()), targets_(a.entries().size()) {
-    for (const RankedLabel::Entry& entry : a.entries()) targets_[entry.record] = entry.positive;
-    const std::vector<std::uint32_t> ranks_a = doubled_ranks(a), ranks_b = doubled_ranks(b);
-    std::vector<std::uint32_t> distinct = ranks_a;
-    distinct.insert(distinct.end(), ranks_b.begin(), ranks_b.end());
-    std::sort(distinct.begin(), distinct.end());
-    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-    levels_ = distinct.size();
-    const auto level = [&](std::uint32_t rank) {
-      return static_cast<std::uint32_t>(std::lower_bound(distinct.begin(), distinct.end(), rank) - distinct.begin());
-    };
-    for (std::size_t i = 0; i < targets_.size(); ++i) levels_of_.push_back({level(ranks_a[i]), level(ranks_b[i])});
-  }
-
-  bool defined() const { return positives_ > 0 && negatives_ > 0; }
-  bool frequent() const { return defined() && positives_ >= kFrequentPositives; }
-
-  struct Scratch {
-    std::vector<std::uint64_t> a, b;
-  };
-
-  // AUROC of a minus that of b after swapping the records where `swapped` is 1. NaN without both classes.
-  double difference(const std::vector<std::uint8_t>& swapped, Scratch& scratch) const {
-    if (!defined()) return kNaN;
-    // Per level, positives in the high half of the word and negatives in the low one.
-    scratch.a.assign(levels_, 0);
-    scratch.b.assign(levels_, 0);
-    for (std::size_t i = 0; i < targets_.size(); ++i) {
-      const std::uint64_t one = targets_[i] != 0 ? std::uint64_t{1} << 32 : 1;
-      scratch.a[levels_of_[i][swapped[i]]] += one;
-      scratch.b[levels_of_[i][1 - swapped[i]]] += one;
-    }
-    const auto wins_a = static_cast<std::int64_t>(doubled_wins(scratch.a));
-    const auto wins_b = static_cast<std::int64_t>(doubled_wins(scratch.b));
-    return static_cast<double>(wins_a - wins_b) / 2 /
-           (static_cast<double>(positives_) * static_cast<double>(negatives_));
-  }
-
- private:
-  // Twice the mean rank among all records, from the lowest score: whole numbers even for ties.
-  static std::vector<std::uint32_t> doubled_ranks(const RankedLabel& label) {
-    const auto& entries = label.entries();
-    std::vector<std::uint32_t> ranks(entries.size());
-    for (std::size_t start = 0; start < entries.size();) {
-      std::size_t end = start;
-      while (entries[end].last_tie == 0) ++end;
-      const auto doubled = static_cast<std::uint32_t>(2 * entries.size() - start - end);
-      for (std::size_t i = start; i <= end; ++i) ranks[entries[i].record] = doubled;
-      start = end + 1;
-    }
-    return ranks;
-  }
-
-  // 2 x (pairs with the positive above) + pairs tied, from the lowest level up.
-  static std::uint64_t doubled_wins(const std::vector<std::uint64_t>& counts) {
-    std::uint64_t wins = 0, negatives_below = 0;
-    for (const std::uint64_t count : counts) {
-      const std::uint64_t positives = count >> 32, negatives = count & 0xffffffffU;
-      wins += positives * (2 * negatives_below + negatives);
-      negatives_below += negatives;
-    }
-    return wins;
-  }
-
-  std::size_t positives_, negatives_, levels_ = 0;
-  std::vector<std::uint8_t> targets_;
-  std::vector<std::array<std::uint32_t, 2>> levels_of_;  // per record, by model
-};
 
 // Differences of every label, then of the two means.
 std::vector<double> with_means(std::vector<double> differences, const std::vector<SwappableLabel>& labels) {
@@ -115,45 +37,6 @@ std::vector<double> swapped_differences(const std::vector<SwappableLabel>& label
   std::vector<double> differences;
   for (const SwappableLabel& label : labels) differences.push_back(label.difference(swapped, scratch));
   return with_means(std::move(differences), labels);
-}
-
-// Which records permutation number `index` swaps: the bits of the number itself, or random ones.
-std::vector<std::uint8_t> swaps(std::size_t records, std::size_t index, bool exact, std::uint64_t seed) {
-  std::vector<std::uint8_t> swapped(records);
-  Rng rng(mix_seed(seed, {kPermutation, index}));
-  std::uint64_t bits = index;
-  for (std::size_t i = 0; i < records; ++i) {
-    if (!exact && i % 64 == 0) bits = rng.next();
-    swapped[i] = static_cast<std::uint8_t>(bits >> (i % 64) & 1);
-  }
-  return swapped;
-}
-
-bool every_permutation(std::size_t records, int permutations) {
-  return records < 31 && (std::size_t{1} << records) <= static_cast<std::size_t>(permutations);
-}
-
-// Of each label and the two means: the share of permutations at least as far from 0 as `observed`.
-std::vector<double> p_values(const std::vector<SwappableLabel>& labels, const std::vector<double>& observed,
-                             std::size_t records, bool exact, std::size_t permutations, const PairedOptions& options) {
-  constexpr std::size_t kBatch = 16;
-  const std::size_t batches = (permutations + kBatch - 1) / kBatch;
-  std::vector<std::vector<std::size_t>> extreme(batches, std::vector<std::size_t>(observed.size(), 0));
-  parallel_for(batches, options.threads, [&](std::size_t batch) {
-    for (std::size_t i = batch * kBatch; i < std::min(permutations, (batch + 1) * kBatch); ++i) {
-      const std::vector<double> differences = swapped_differences(labels, swaps(records, i, exact, options.seed));
-      for (std::size_t k = 0; k < observed.size(); ++k)
-        extreme[batch][k] += std::abs(differences[k]) >= std::abs(observed[k]) - kRounding ? 1 : 0;
-    }
-  });
-  std::vector<double> values;
-  for (std::size_t k = 0; k < observed.size(); ++k) {
-    std::size_t count = exact ? 0 : 1;
-    for (const std::vector<std::size_t>& batch : extreme) count += batch[k];
-    const double all = static_cast<double>(permutations + (exact ? 0 : 1));
-    values.push_back(std::isnan(observed[k]) ? kNaN : static_cast<double>(count) / all);
-  }
-  return values;
 }
 
 // The bootstrap of one label's difference, its classes drawn apart, the same records for both models.
@@ -222,7 +105,6 @@ std::vector<double> holm_adjusted(const std::vector<double>& p_values) {
 
 PairedComparison compare_aurocs(const ScoredLabels& a, const ScoredLabels& b, const PairedOptions& options) {
   check_options({options.resamples, options.confidence, options.seed, options.threads});
-  if (options.permutations < 1) fail("the test needs at least 1 permutation, not {}", options.permutations);
   if (a.labels != b.labels || a.targets != b.targets)
     fail("a paired test needs two sets of scores for the same records and labels");
   const std::vector<RankedLabel> ranked_a = rank_labels(a), ranked_b = rank_labels(b);
@@ -231,11 +113,14 @@ PairedComparison compare_aurocs(const ScoredLabels& a, const ScoredLabels& b, co
 
   PairedComparison result;
   result.records = a.records();
-  result.exact = every_permutation(result.records, options.permutations);
-  result.permutations =
-      result.exact ? std::size_t{1} << result.records : static_cast<std::size_t>(options.permutations);
+  const Permutations permutations(result.records, options.permutations, options.seed);
+  result.exact = permutations.exact();
+  result.permutations = permutations.count();
   const std::vector<double> observed = swapped_differences(labels, std::vector<std::uint8_t>(result.records, 0));
-  const std::vector<double> p = p_values(labels, observed, result.records, result.exact, result.permutations, options);
+  const auto differences = [&](const std::vector<std::uint8_t>& swapped) {
+    return swapped_differences(labels, swapped);
+  };
+  const std::vector<double> p = permutation_p_values(permutations, observed, differences, options.threads);
 
   result.labels.resize(labels.size());
   parallel_for(labels.size(), options.threads, [&](std::size_t k) {
