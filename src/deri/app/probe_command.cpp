@@ -1,5 +1,4 @@
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "deri/app/commands.hpp"
@@ -15,10 +14,7 @@ void save(const std::string& file, const std::vector<ProbeResult>& results, cons
           const Json& about) {
   Json json = to_json(results, options);
   for (const auto& [key, value] : about.items()) json[key] = value;
-  std::map<std::string, ScoreTable> scores;
-  for (const ProbeResult& result : results)
-    scores[fmt::format("{}@{:g}", result.label_set, result.fraction)] = {result.ids, result.trained.scored, about};
-  save_result(file, json, scores);
+  save_result(file, json, score_tables(results, about));
 }
 
 }  // namespace

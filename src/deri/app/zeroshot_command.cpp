@@ -1,5 +1,4 @@
 #include <iostream>
-#include <map>
 #include <memory>
 
 #include "deri/app/commands.hpp"
@@ -59,11 +58,7 @@ void add_zeroshot_command(CLI::App& app) {
       json["model"] = options->model;
       json["data"] = options->data;
       json["training"] = bundle.training;
-      std::map<std::string, ScoreTable> scores;
-      for (const ZeroShotResult& result : results)
-        scores[result.label_set] = {
-            result.ids, result.trained.scored, {{"model", options->model}, {"data", options->data}}};
-      save_result(options->json, json, scores);
+      save_result(options->json, json, score_tables(results, {{"model", options->model}, {"data", options->data}}));
     }
     std::cout << to_text(results);
   });

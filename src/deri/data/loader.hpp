@@ -54,6 +54,10 @@ struct Batch {
   std::vector<float> ecg;            // [indices, leads, samples], scaled
 };
 
+// A change to one record of a store, [leads, n] in mV, before scaling: see SignalChange. `index` is the record's in the
+// store.
+using RecordChange = std::function<void(std::span<float> millivolts, std::size_t index, std::uint64_t seed)>;
+
 struct LoaderOptions {
   std::size_t batch = 64;
   bool shuffle = false;
@@ -63,10 +67,9 @@ struct LoaderOptions {
   std::size_t prefetch = 4;   // batches ready or in the making ahead of the reader: the bound on memory
   std::size_t threads = 1;    // that make them
 
-  // Training's changes to a record, in mV, before scaling: see SignalChange. `index` is the record's in the
-  // store. The seed is mix_seed(seed, {fnv1a("augment"), epoch, index}): a resumed run sees the same changes. Called
-  // from the threads.
-  std::function<void(std::span<float> millivolts, std::size_t index, std::uint64_t seed)> augment = {};
+  // Training's changes. The seed is mix_seed(seed, {fnv1a("augment"), epoch, index}): a resumed run sees the same
+  // changes. Called from the threads.
+  RecordChange augment = {};
 };
 
 // Goes through a list of records in batches, epoch by epoch. What a batch holds is a function of (options, epoch,

@@ -48,6 +48,10 @@ void save_result(const fs::path& file, const Json& result, const std::map<std::s
   staged.commit();
 }
 
+fs::path score_table_folder(fs::path result_file, const std::string& key) {
+  return scores_folder(std::move(result_file)) / key;
+}
+
 std::vector<ResultComparison> compare_results(const fs::path& a, const fs::path& b, const PairedOptions& options) {
   const std::vector<std::string> in_a = keys_of(a);
   const std::vector<std::string> in_b = keys_of(b);
@@ -58,9 +62,9 @@ std::vector<ResultComparison> compare_results(const fs::path& a, const fs::path&
          fmt::join(in_a, ", "), fmt::join(in_b, ", "));
   std::vector<ResultComparison> comparisons;
   for (const std::string& key : shared) {
-    const ScoreTable first = load_score_table(scores_folder(a) / key);
-    const ScoreTable second = aligned(load_score_table(scores_folder(b) / key), first,
-                                      (scores_folder(b) / key).string(), (scores_folder(a) / key).string());
+    const fs::path folder_a = score_table_folder(a, key), folder_b = score_table_folder(b, key);
+    const ScoreTable first = load_score_table(folder_a);
+    const ScoreTable second = aligned(load_score_table(folder_b), first, folder_b.string(), folder_a.string());
     comparisons.push_back({key, compare_aurocs(first.scored, second.scored, options)});
   }
   return comparisons;

@@ -18,6 +18,9 @@ namespace deri {
 void save_result(const std::filesystem::path& file, const Json& result,
                  const std::map<std::string, ScoreTable>& scores);
 
+// Where the scores under a key of a result file lie.
+std::filesystem::path score_table_folder(std::filesystem::path result_file, const std::string& key);
+
 struct ResultComparison {
   std::string key;
   PairedComparison comparison;

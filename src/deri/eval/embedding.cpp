@@ -49,12 +49,14 @@ torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::De
 }
 
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device, EcgView view) {
+                         std::int64_t batch_size, const torch::Device& device, EcgView view,
+                         const RecordChange& change) {
   const torch::InferenceMode inference;
   const EvaluationMode evaluation(model);
   const InputConfig& input = model.config().input;
   LoaderOptions options;
   options.batch = static_cast<std::size_t>(batch_size);
+  options.augment = change;
   Loader loader(reader, records, options);
   loader.start_epoch(0);
   std::vector<torch::Tensor> rows;
@@ -63,11 +65,13 @@ torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const 
 }
 
 EmbeddedRecords::EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                                 std::int64_t batch_size, const torch::Device& device, EcgView view) {
+                                 std::int64_t batch_size, const torch::Device& device, EcgView view,
+                                 const RecordChange& change) {
   std::sort(records.begin(), records.end());
   records.erase(std::unique(records.begin(), records.end()), records.end());
   for (std::size_t row = 0; row < records.size(); ++row) rows_[records[row]] = static_cast<std::int64_t>(row);
-  embeddings_ = embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device, view);
+  embeddings_ =
+      embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device, view, change);
 }
 
 torch::Tensor EmbeddedRecords::of(const std::vector<std::size_t>& records) const {

@@ -23,16 +23,19 @@ SignalReader make_reader(const Store& store, const InputConfig& config);
 torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device);
 
 // A view of these records, [N, d] float32 on the CPU; rows L2-normalised but for kEncoder. In evaluation mode; the
-// model goes back to the mode it was in.
+// model goes back to the mode it was in. `change`, if given, is made to every record before scaling, with a seed of its
+// index alone.
 torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot);
+                         std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot,
+                         const RecordChange& change = {});
 
 // A view of some records of a store, computed once and found again by the record's index there.
 class EmbeddedRecords {
  public:
   // `records` in any order; those named more than once are embedded once.
   EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                  std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot);
+                  std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot,
+                  const RecordChange& change = {});
 
   // [records, d], as embed_ecgs() gives them. Each must be among those embedded.
   torch::Tensor of(const std::vector<std::size_t>& records) const;

@@ -6,8 +6,6 @@
 
 #include "deri/base/error.hpp"
 #include "deri/data/subset.hpp"
-#include "deri/eval/embedding.hpp"
-#include "deri/eval/logistic.hpp"
 #include "deri/eval/published_probe.hpp"
 #include "deri/eval/result_json.hpp"
 #include "deri/eval/zeroshot.hpp"
@@ -50,16 +48,6 @@ LabelMatrix training_rows(const LabelMatrix& train, double fraction) {
   return rows_of(train, training_subset(rows, fraction));
 }
 
-ProbeSet probe_set(const EmbeddedRecords& records, const LabelMatrix& labels) {
-  const torch::Tensor features = records.of(labels.indices).contiguous();
-  ProbeSet set;
-  set.labels = labels.labels;
-  set.columns = static_cast<std::size_t>(features.size(1));
-  set.features.assign(features.data_ptr<float>(), features.data_ptr<float>() + features.numel());
-  set.targets = labels.values;
-  return set;
-}
-
 // One model: its views of every record that is needed, computed once.
 class ProbedModel {
  public:
@@ -83,35 +71,42 @@ class ProbedModel {
     return scores;
   }
 
- private:
   // The view that does best on validation, each with the strength that does best there; of equals the first.
-  ProbeScores strict(const LabelMatrix& train, const ProbeSplits& splits) const {
-    PathOptions path_options;
-    path_options.solver.threads = options_.threads;
-    ProbeScores best;
-    LogisticPath best_path;
-    Json views = Json::object();
+  FittedProbe fit(const LabelMatrix& train, const LabelMatrix& validation) const {
+    FittedProbe best;
     double best_auroc = -1;
     for (const EcgView view : options_.views) {
       const EmbeddedRecords& records = views_.at(view);
-      const ProbeSet validation = probe_set(records, splits.validation);
-      LogisticPath path = fit_logistic_path(probe_set(records, train), validation, path_options);
+      LogisticPath path = fit_logistic_path(probe_set(records, train), probe_set(records, validation), path_options());
       const double auroc = path.points[path.chosen].validation_auroc;
-      views[view_name(view)] = json_number(auroc);
+      best.validation_auroc_of_views[view_name(view)] = json_number(auroc);
       if (!(auroc > best_auroc)) continue;
       best_auroc = auroc;
       best.view = view;
-      best_path = std::move(path);
+      best.path = std::move(path);
     }
-    const EmbeddedRecords& records = views_.at(best.view);
-    const auto predicted = [&](const LabelMatrix& labels) {
-      return predict(best_path.fit.model, probe_set(records, labels), options_.threads);
-    };
-    best.scored = predicted(splits.scored);
-    best.metrics = evaluate_multilabel(best.scored, predicted(splits.validation));
-    best.fit = logistic_json(best_path, path_options);
-    best.fit["validation_auroc_of_views"] = std::move(views);
     return best;
+  }
+
+ private:
+  PathOptions path_options() const {
+    PathOptions path;
+    path.solver.threads = options_.threads;
+    return path;
+  }
+
+  ProbeScores strict(const LabelMatrix& train, const ProbeSplits& splits) const {
+    const FittedProbe probe = fit(train, splits.validation);
+    const auto predicted = [&](const LabelMatrix& labels) {
+      return predict(probe.path.fit.model, probe_set(views_.at(probe.view), labels), options_.threads);
+    };
+    ProbeScores scores;
+    scores.view = probe.view;
+    scores.scored = predicted(splits.scored);
+    scores.metrics = evaluate_multilabel(scores.scored, predicted(splits.validation));
+    scores.fit = logistic_json(probe.path, path_options());
+    scores.fit["validation_auroc_of_views"] = probe.validation_auroc_of_views;
+    return scores;
   }
 
   ProbeScores published(const LabelMatrix& train, const ProbeSplits& splits) const {
@@ -152,6 +147,10 @@ PairedOptions paired_options(const ProbeOptions& options) {
   return paired;
 }
 
+std::string score_key(const ProbeResult& result) {
+  return fmt::format("{}@{:g}", result.label_set, result.fraction);
+}
+
 Json scores_json(const ProbeScores& scores) {
   Json json = evaluation_json(scores.metrics, scores.intervals);
   json["view"] = view_name(scores.view);
@@ -160,6 +159,16 @@ Json scores_json(const ProbeScores& scores) {
 }
 
 }  // namespace
+
+ProbeSet probe_set(const EmbeddedRecords& records, const LabelMatrix& labels) {
+  const torch::Tensor features = records.of(labels.indices).contiguous();
+  ProbeSet set;
+  set.labels = labels.labels;
+  set.columns = static_cast<std::size_t>(features.size(1));
+  set.features.assign(features.data_ptr<float>(), features.data_ptr<float>() + features.numel());
+  set.targets = labels.values;
+  return set;
+}
 
 std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& store, const ProbeOptions& given,
                                       const torch::Device& device) {
@@ -188,6 +197,31 @@ std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& st
     }
   }
   return results;
+}
+
+std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& given,
+                                    const torch::Device& device) {
+  ProbeOptions options = given;
+  options.published_protocol = false;
+  options = with_views(options, bundle.config);
+  std::vector<ProbeSplits> sets;
+  for (const std::string& set : options.label_sets) sets.push_back(probe_splits(store, set, options.split));
+  const ProbedModel model(bundle, store, sets, options, device);
+  std::vector<FittedProbe> probes;
+  for (const ProbeSplits& set : sets) probes.push_back(model.fit(set.train, set.validation));
+  return probes;
+}
+
+std::map<std::string, ScoreTable> score_tables(const std::vector<ProbeResult>& results, const Json& about) {
+  std::map<std::string, ScoreTable> tables;
+  for (const ProbeResult& result : results) tables[score_key(result)] = {result.ids, result.trained.scored, about};
+  return tables;
+}
+
+std::map<std::string, ScoreTable> untrained_score_tables(const std::vector<ProbeResult>& results, const Json& about) {
+  std::map<std::string, ScoreTable> tables;
+  for (const ProbeResult& result : results) tables[score_key(result)] = {result.ids, result.untrained.scored, about};
+  return tables;
 }
 
 Json to_json(const std::vector<ProbeResult>& results, const ProbeOptions& options) {

@@ -6,6 +6,7 @@
 // published: published_probe.hpp on the encoder's view, with its faults, and the thresholds chosen on the scored split.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@
 #include "deri/base/json.hpp"
 #include "deri/data/store.hpp"
 #include "deri/eval/bootstrap.hpp"
+#include "deri/eval/embedding.hpp"
+#include "deri/eval/logistic.hpp"
 #include "deri/eval/metrics.hpp"
 #include "deri/eval/paired_test.hpp"
+#include "deri/eval/score_table.hpp"
 #include "deri/model/model_folder.hpp"
 
 namespace deri {
@@ -56,6 +60,25 @@ struct ProbeResult {
 // the model lacks.
 std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& store, const ProbeOptions& options,
                                       const torch::Device& device);
+
+// A strict probe of one label set on all its training records: the view and the strength that do best on validation.
+struct FittedProbe {
+  EcgView view = EcgView::kEncoder;
+  LogisticPath path;
+  Json validation_auroc_of_views = Json::object();
+};
+
+// One per label set of the options. Throws Error as linear_probe() does.
+std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& options,
+                                    const torch::Device& device);
+
+// The features of the records of `labels`, which must be among those embedded, and their targets.
+ProbeSet probe_set(const EmbeddedRecords& records, const LabelMatrix& labels);
+
+// The trained model's scores by key, "super@0.1": what save_result() keeps. `about` says what made them.
+std::map<std::string, ScoreTable> score_tables(const std::vector<ProbeResult>& results, const Json& about);
+// The untrained model's, under the same keys.
+std::map<std::string, ScoreTable> untrained_score_tables(const std::vector<ProbeResult>& results, const Json& about);
 
 // Every number of the results, with the options that made them.
 Json to_json(const std::vector<ProbeResult>& results, const ProbeOptions& options);

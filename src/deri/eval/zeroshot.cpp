@@ -132,6 +132,19 @@ double mean_zero_shot_auroc(const ModelBundle& bundle, const Store& store, const
   return defined > 0 ? sum / defined : std::numeric_limits<double>::quiet_NaN();
 }
 
+std::map<std::string, ScoreTable> score_tables(const std::vector<ZeroShotResult>& results, const Json& about) {
+  std::map<std::string, ScoreTable> tables;
+  for (const ZeroShotResult& result : results) tables[result.label_set] = {result.ids, result.trained.scored, about};
+  return tables;
+}
+
+std::map<std::string, ScoreTable> untrained_score_tables(const std::vector<ZeroShotResult>& results,
+                                                         const Json& about) {
+  std::map<std::string, ScoreTable> tables;
+  for (const ZeroShotResult& result : results) tables[result.label_set] = {result.ids, result.untrained.scored, about};
+  return tables;
+}
+
 Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& options) {
   Json sets = Json::object();
   for (const ZeroShotResult& result : results)

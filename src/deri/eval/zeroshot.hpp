@@ -3,6 +3,7 @@
 // embedding (method.md section 5). Nothing is trained on labels; the F1 thresholds are chosen on the validation split.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "deri/data/store.hpp"
 #include "deri/eval/bootstrap.hpp"
 #include "deri/eval/metrics.hpp"
+#include "deri/eval/score_table.hpp"
 #include "deri/model/model_folder.hpp"
 
 namespace deri {
@@ -62,6 +64,11 @@ std::vector<ZeroShotResult> zero_shot(const ModelBundle& bundle, const Store& st
 double mean_zero_shot_auroc(const ModelBundle& bundle, const Store& store, const std::string& split,
                             const std::vector<std::string>& label_sets, std::int64_t batch_size,
                             const torch::Device& device);
+
+// The trained model's scores by label set: what save_result() keeps. `about` says what made them.
+std::map<std::string, ScoreTable> score_tables(const std::vector<ZeroShotResult>& results, const Json& about);
+// The untrained model's, under the same keys.
+std::map<std::string, ScoreTable> untrained_score_tables(const std::vector<ZeroShotResult>& results, const Json& about);
 
 // Every number of the results, with the options that made them.
 Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& options);
