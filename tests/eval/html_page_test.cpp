@@ -5,6 +5,7 @@
 #include "eval/markup_check.hpp"
 #include "testing/testing.hpp"
 
+#include "deri/base/error.hpp"
 #include "deri/eval/svg.hpp"
 
 namespace deri {
@@ -34,6 +35,10 @@ HtmlPage full_page() {
               {1}});
   page.figure(line_chart_svg({"Loss", "epoch", "loss", {{"training", {1, 2}, {3, 2}}}}),
               std::string("Figure ") + kNasty);
+  page.begin_details(std::string("Summary ") + kNasty);
+  page.paragraph("inside");
+  page.figures({"<svg><g/></svg>", "<svg/>"}, std::string("Figures ") + kNasty);
+  page.end_details();
   page.footer(std::string("Footer ") + kNasty);
   return page;
 }
@@ -52,9 +57,10 @@ TEST(HtmlPage, IsWellFormedAndSelfContained) {
 TEST(HtmlPage, EscapesTextEverywhere) {
   const std::string html = full_page().str();
   const std::string escaped = escape_markup(kNasty);
-  for (const char* before : {"<title>Title ", "<h1>Title ", "<p>Subtitle ", "<h2>Section ", "<h3>Subsection ",
-                             "<p>Paragraph ", "<aside>Note ", "<li>", "<caption>Caption ", "<td class=\"text\">",
-                             "<small>", "<strong>", "<span>", "<figcaption>Figure ", "<p>Footer "}) {
+  for (const char* before :
+       {"<title>Title ", "<h1>Title ", "<p>Subtitle ", "<h2>Section ", "<h3>Subsection ", "<p>Paragraph ",
+        "<aside>Note ", "<li>", "<caption>Caption ", "<td class=\"text\">", "<small>", "<strong>", "<span>",
+        "<figcaption>Figure ", "<figcaption>Figures ", "<summary>Summary ", "<p>Footer "}) {
     EXPECT_THAT(html, HasSubstr(before + escaped));
   }
   EXPECT_EQ(occurrences(html, "</main>"), 1U);
@@ -90,6 +96,52 @@ TEST(HtmlPage, RefusesARowThatDoesNotFit) {
   EXPECT_DERI_ERROR(page.table({{"a", "b"}, {{"1", "2"}, {"3"}}, "Results", 1, {}}),
                     HasSubstr("table \"Results\": row 2 has 1 cells, the header 2"));
   EXPECT_THAT(page.str(), Not(HasSubstr("<table>")));
+}
+
+TEST(HtmlPage, TheBestIsBoldAndDetailsMayStandBelow) {
+  HtmlPage page("t");
+  Table table{{"Model", "AUROC"}, {{"a <b>", estimate_cell({0.9, 0.8, 0.95})}}, "", 1, {}};
+  table.rows[0][1].strong = true;
+  table.rows[0][0].strong = true;
+  page.table(table);
+  EXPECT_THAT(page.str(), HasSubstr("<td><strong>0.900</strong> <small>[0.800, 0.950]</small></td>"));
+  EXPECT_THAT(page.str(), HasSubstr("<strong>a &lt;b&gt;</strong>"));
+  EXPECT_THAT(page.str(), Not(HasSubstr("<table class=\"stacked\">")));
+  table.stacked = true;
+  page.table(table);
+  EXPECT_THAT(page.str(), HasSubstr("<table class=\"stacked\">"));
+  EXPECT_EQ(markup_error(page.str()), "");
+}
+
+TEST(HtmlPage, DetailsAreFoldedAwayAndNest) {
+  HtmlPage page("t");
+  page.begin_details("outer");
+  page.paragraph("first");
+  page.begin_details("inner");
+  page.paragraph("second");
+  page.end_details();
+  page.end_details();
+  page.paragraph("open");
+  EXPECT_THAT(page.str(),
+              HasSubstr("<details>\n<summary>outer</summary>\n<p>first</p>\n<details>\n<summary>inner</summary>\n"
+                        "<p>second</p>\n</details>\n</details>\n<p>open</p>\n"));
+  EXPECT_EQ(markup_error(page.str()), "");
+}
+
+TEST(HtmlPage, EveryBeginningOfDetailsNeedsItsEnd) {
+  HtmlPage page("t");
+  EXPECT_THROW(page.end_details(), InternalError);
+  page.begin_details("open");
+  EXPECT_THROW(page.str(), InternalError);
+  page.end_details();
+  EXPECT_NO_THROW(page.str());
+}
+
+TEST(HtmlPage, SeveralFiguresShareOneCaption) {
+  HtmlPage page("t");
+  page.figures({"<svg><g/></svg>", "<svg/>"}, "both");
+  EXPECT_THAT(page.str(), HasSubstr("<figure class=\"several\">\n<div>\n<svg><g/></svg><svg/></div>\n"
+                                    "<figcaption>both</figcaption>\n</figure>"));
 }
 
 TEST(HtmlPage, FiguresStandAsTheyAre) {

@@ -8,6 +8,7 @@
 #include "eval/markup_check.hpp"
 #include "testing/testing.hpp"
 
+#include "deri/base/error.hpp"
 #include "deri/base/random.hpp"
 #include "deri/ecg/leads.hpp"
 
@@ -197,6 +198,50 @@ TEST(LineChart, RefusesIntervalsThatDoNotFit) {
                     HasSubstr("2 lower and 0 upper"));
 }
 
+TEST(LineChart, RepetitionsLookAlikeAndStandInTheLegendOnce) {
+  const std::string svg =
+      line_chart_svg({"Loss", "epoch", "loss", {{"a", {1, 2}, {3, 1}}, {"b", {1, 2}, {2, 1}}, {"a", {1, 2}, {4, 2}}}});
+  expect_sound(svg);
+  EXPECT_EQ(occurrences(svg, ">a</text>"), 1U);
+  EXPECT_EQ(occurrences(svg, "fill=\"none\" stroke=\"#3d7fd1\" stroke-width=\"1.4\""), 2U);
+  EXPECT_EQ(occurrences(svg, "fill=\"none\" stroke=\"#d9752b\" stroke-width=\"1.4\""), 1U);
+}
+
+TEST(LineChart, DashesLinesWhoseColourHasBeenUsed) {
+  LineChart chart{"Loss", "epoch", "loss", {}};
+  for (int i = 0; i < 13; ++i) chart.series.push_back({fmt::format("s{}", i), {1, 2}, {1.0 * i, 2.0 * i}});
+  const std::string svg = line_chart_svg(chart);
+  expect_sound(svg);
+  EXPECT_EQ(occurrences(svg, "stroke-linejoin=\"round\"/>"), 6U);
+  EXPECT_EQ(occurrences(svg, "stroke-linejoin=\"round\" stroke-dasharray=\"7 5\"/>"), 6U);
+  EXPECT_EQ(occurrences(svg, "stroke-linejoin=\"round\" stroke-dasharray=\"1 5\"/>"), 1U);
+  EXPECT_EQ(occurrences(svg, "stroke-linecap=\"round\" stroke-dasharray=\"7 5\"/>"), 6U);  // the legend
+}
+
+TEST(LineChart, NumbersWhereTheyAreAskedForAndAFallingAxis) {
+  LineChart chart{"Leads", "leads left", "AUROC", {{"a", {1, 2, 12}, {.5, .6, .7}}}, {1, 2, 12, 40, kNaN}, false};
+  const auto place = [](const std::string& svg, const std::string& number) {
+    const std::size_t end = svg.find(fmt::format(">{}</text>", number));
+    EXPECT_NE(end, std::string::npos) << number;
+    return std::stod(svg.substr(svg.rfind("x=\"", end) + 3));
+  };
+  const std::string rising = line_chart_svg(chart);
+  chart.x_falls = true;
+  const std::string falling = line_chart_svg(chart);
+  for (const std::string& svg : {rising, falling}) {
+    expect_sound(svg);
+    EXPECT_THAT(svg, Not(HasSubstr(">40</text>")));
+  }
+  EXPECT_LT(place(rising, "1"), place(rising, "2"));
+  EXPECT_LT(place(rising, "2"), place(rising, "12"));
+  EXPECT_EQ(place(falling, "12"), place(rising, "1"));
+  EXPECT_EQ(place(falling, "1"), place(rising, "12"));
+  // The line goes the same way: its first point, x = 1, is at the right.
+  const auto start = [](const std::string& svg) { return std::stod(svg.substr(svg.find("<path d=\"M") + 10)); };
+  EXPECT_EQ(start(rising), place(rising, "1"));
+  EXPECT_EQ(start(falling), place(falling, "1"));
+}
+
 TEST(ScatterChart, DrawsEveryPointOfEveryClass) {
   ScatterChart chart{"Embeddings & <classes>", {}, false};
   Rng rng(5);
@@ -320,6 +365,14 @@ TEST(UnitSquareChart, DrawsCurvesTheDiagonalAndALegend) {
   EXPECT_DOUBLE_EQ(y[0] - y[1], 0.75 * (y[0] - y[2]));
 }
 
+TEST(UnitSquareChart, DotsAtEveryFinitePoint) {
+  UnitSquareChart chart{"Reliability", "p", "observed", {{"a", {0.1, kNaN, 0.9}, {0.2, 0.5, 0.8}}}};
+  EXPECT_EQ(occurrences(unit_square_chart_svg(chart), "<circle"), 0U);
+  chart.series[0].dots = true;
+  expect_sound(unit_square_chart_svg(chart));
+  EXPECT_EQ(occurrences(unit_square_chart_svg(chart), "<circle"), 2U);
+}
+
 TEST(UnitSquareChart, LongTitlesGetSmallerLetters) {
   const auto size_of_title = [](const std::string& title) {
     return std::stod(quoted_after(unit_square_chart_svg({title, "x", "y"}), "font-size=\"").front());
@@ -368,6 +421,18 @@ TEST(IntervalChart, ShowsValuesAndIntervalsInFigures) {
   }
   EXPECT_EQ(occurrences(svg, "<circle"), 3U);
   EXPECT_EQ(occurrences(svg, "stroke-dasharray"), 1U);
+}
+
+TEST(IntervalChart, TwinsAreHollowInTheColourOfTheSeriesBefore) {
+  const Estimate value{0.8, 0.7, 0.9};
+  IntervalChart chart{"AUROC", "AUROC", {"row"}, {{"a", {value}}, {"a, untrained", {value}, true}, {"b", {value}}}, {}};
+  const std::string svg = interval_chart_svg(chart);
+  expect_sound(svg);
+  EXPECT_EQ(occurrences(svg, "fill=\"none\" stroke=\"#3d7fd1\""), 2U);  // in the row and in the legend
+  EXPECT_EQ(occurrences(svg, "r=\"4.5\" fill=\"#3d7fd1\""), 1U);
+  EXPECT_EQ(occurrences(svg, "r=\"4.5\" fill=\"#d9752b\""), 1U);  // b has the second colour
+  chart.series.erase(chart.series.begin());
+  EXPECT_THROW(interval_chart_svg(chart), InternalError);
 }
 
 TEST(IntervalChart, CopesWithNothingAndRefusesWhatDoesNotFit) {

@@ -14,9 +14,11 @@ void add_pretrain_command(CLI::App& app);
 void add_pretrain_text_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
 void add_probe_command(CLI::App& app);
+void add_robustness_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_embed_command(CLI::App& app);
 void add_search_command(CLI::App& app);
+void add_benchmark_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 
 // "Example:\n  deri …" for a subcommand's help.

@@ -30,9 +30,11 @@ int run(int argc, char** argv) {
   add_pretrain_text_command(app);
   add_zeroshot_command(app);
   add_probe_command(app);
+  add_robustness_command(app);
   add_compare_command(app);
   add_embed_command(app);
   add_search_command(app);
+  add_benchmark_command(app);
   add_page_command(app);
   try {
     app.parse(argc, argv);

@@ -58,17 +58,35 @@ th:last-child, td:last-child { padding-right: .2rem; }
 th { font-weight: 600; vertical-align: bottom; border-bottom: 2px solid var(--line); }
 .text { text-align: left; }
 td:not(.text) { white-space: nowrap; }
+td strong { font-weight: 700; }
+.stacked td small { display: block; }
+.stacked th, .stacked td { padding-left: .45rem; padding-right: .45rem; }
 td small { color: var(--soft); font-size: .84em; white-space: nowrap; }
 tr.summary td { font-weight: 650; background: var(--wash); }
 tr.summary small { font-weight: 400; }
 figure { margin: 1.75rem 0; }
 figure svg { display: block; max-width: 100%; height: auto; margin: 0 auto; border-radius: 4px; }
+/* Wider than the text, as far as the screen allows. */
+.several { width: min(1100px, 100vw - 2.5rem); margin-left: 50%; transform: translateX(-50%); }
+.several div { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 1.5rem; }
+.several figcaption { max-width: 740px; margin-left: auto; margin-right: auto; }
+details { margin: .8rem 0; }
+details[open] { margin-bottom: 1.75rem; border-bottom: 3px solid var(--line); }
+summary { cursor: pointer; font-weight: 600; font-size: .95rem; line-height: 1.4; color: var(--accent);
+  padding: .5rem .9rem; background: var(--wash); border: 1px solid var(--line); border-radius: 6px; }
+details[open] > summary { margin-bottom: 1.25rem; }
 figcaption { margin-top: .6rem; color: var(--soft); font-size: .9rem; line-height: 1.5; }
 footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft);
   font-size: .85rem; }
 @media print {
   main { max-width: none; padding: 0; }
-  figure, table, aside, .headlines { break-inside: avoid; }
+  figure, tr, aside, .headlines { break-inside: avoid; }
+  .several { width: auto; margin-left: 0; transform: none; break-inside: auto; }
+  .several div { grid-template-columns: 1fr 1fr; }
+  .several svg { break-inside: avoid; }
+  details, details[open] { border: none; }
+  summary { list-style: none; background: none; border: none; padding: 0; color: inherit; break-after: avoid; }
+  details::details-content { display: block; content-visibility: visible; }
 }
 )css";
 
@@ -81,8 +99,10 @@ std::string small(const std::string& detail) {
 }
 
 std::string cell_element(const Cell& cell, bool is_text) {
-  return fmt::format("<td{}>{}{}{}</td>", is_text ? " class=\"text\"" : "", escape_markup(cell.text),
-                     cell.detail.empty() ? "" : " ", small(cell.detail));
+  const std::string text = escape_markup(cell.text);
+  return fmt::format("<td{}>{}{}{}</td>", is_text ? " class=\"text\"" : "",
+                     cell.strong ? fmt::format("<strong>{}</strong>", text) : text, cell.detail.empty() ? "" : " ",
+                     small(cell.detail));
 }
 
 }  // namespace
@@ -134,7 +154,8 @@ void HtmlPage::headlines(const std::vector<Headline>& items) {
 }
 
 void HtmlPage::table(const Table& table) {
-  std::string html = "<div class=\"wide\"><table>\n";
+  std::string html =
+      table.stacked ? "<div class=\"wide\"><table class=\"stacked\">\n" : "<div class=\"wide\"><table>\n";
   if (!table.caption.empty()) html += element("caption", table.caption);
   html += "<thead><tr>";
   for (std::size_t c = 0; c < table.header.size(); ++c) {
@@ -161,11 +182,31 @@ void HtmlPage::figure(std::string_view svg, std::string_view caption) {
   body_ += "</figure>\n";
 }
 
+void HtmlPage::figures(const std::vector<std::string>& svgs, std::string_view caption) {
+  body_ += "<figure class=\"several\">\n<div>\n";
+  for (const std::string& svg : svgs) body_ += svg;
+  body_ += "</div>\n";
+  if (!caption.empty()) body_ += element("figcaption", caption);
+  body_ += "</figure>\n";
+}
+
+void HtmlPage::begin_details(std::string_view summary) {
+  body_ += "<details>\n" + element("summary", summary);
+  ++open_details_;
+}
+
+void HtmlPage::end_details() {
+  DERI_CHECK(open_details_ > 0);
+  body_ += "</details>\n";
+  --open_details_;
+}
+
 void HtmlPage::footer(std::string_view text) {
   footer_ += element("p", text);
 }
 
 std::string HtmlPage::str() const {
+  DERI_CHECK(open_details_ == 0);
   std::string html = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n";
   html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n";
   html += element("title", title_);

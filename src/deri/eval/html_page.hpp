@@ -19,6 +19,7 @@ struct Cell {
   Cell(const char* cell_text) : text(cell_text) {}
 
   std::string text, detail;
+  bool strong = false;  // the text in bold: the best of a column
 };
 
 // "0.812" with the detail "[0.790, 0.833]"; "n/a" where the value is NaN, no detail where the interval is.
@@ -30,6 +31,7 @@ struct Table {
   std::string caption;
   std::size_t text_columns = 1;           // the first ones, aligned left; the rest are figures, aligned right
   std::vector<std::size_t> summary_rows;  // rows to stand out, such as the mean over labels
+  bool stacked = false;                   // details stand below their texts: narrower columns
 };
 
 // A result to see at first sight.
@@ -56,6 +58,12 @@ class HtmlPage {
   void table(const Table& table);
   // `svg` is put in as it is: only for markup made by this program (svg.hpp).
   void figure(std::string_view svg, std::string_view caption);
+  // Several under one caption, two beside each other where the screen is wide enough.
+  void figures(const std::vector<std::string>& svgs, std::string_view caption);
+  // What is written between the two is folded away below its summary until the reader opens it; paper shows it opened.
+  // They nest. Every beginning needs its end.
+  void begin_details(std::string_view summary);
+  void end_details();
   // Small print at the page's end.
   void footer(std::string_view text);
 
@@ -64,6 +72,7 @@ class HtmlPage {
 
  private:
   std::string title_, subtitle_, body_, footer_;
+  std::size_t open_details_ = 0;
 };
 
 }  // namespace deri

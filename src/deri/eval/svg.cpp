@@ -48,7 +48,19 @@ bool all_whole(const std::vector<Series>& series) {
                      [](const Series& one) { return std::all_of(one.x.begin(), one.x.end(), is_whole); });
 }
 
-std::string polyline(const Series& series, const Axis& x_axis, const Axis& y_axis, const char* stroke) {
+// Per series, which of `names`, the different names in their order, is its own.
+std::vector<std::size_t> name_indices(const std::vector<Series>& series, std::vector<std::string>& names) {
+  std::vector<std::size_t> indices;
+  for (const Series& one : series) {
+    const auto found = std::find(names.begin(), names.end(), one.name);
+    indices.push_back(static_cast<std::size_t>(found - names.begin()));
+    if (found == names.end()) names.push_back(one.name);
+  }
+  return indices;
+}
+
+// `look`: which colour and dashes.
+std::string polyline(const Series& series, const Axis& x_axis, const Axis& y_axis, std::size_t look, double width) {
   std::string path, dots;
   bool pen_down = false;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
@@ -63,14 +75,14 @@ std::string polyline(const Series& series, const Axis& x_axis, const Axis& y_axi
     path += fmt::format("{}{} {}", pen_down ? 'L' : 'M', x, y);
     // A point without neighbours would be an invisible line.
     if (!pen_down && !drawable(i + 1))
-      dots += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"/>\n", x, y, stroke);
+      dots += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"/>\n", x, y, colour(look));
     pen_down = true;
   }
   if (path.empty()) return "";
   return fmt::format(
-             "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" "
-             "stroke-linejoin=\"round\"/>\n",
-             path, stroke) +
+             "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" "
+             "stroke-linejoin=\"round\"{}/>\n",
+             path, colour(look), width, dash(look)) +
          dots;
 }
 
@@ -101,6 +113,25 @@ std::string band(const Series& series, const Axis& x_axis, const Axis& y_axis, c
   return areas;
 }
 
+std::vector<double> x_ticks_of(const LineChart& chart, const Range& range) {
+  std::vector<double> ticks = chart.x_ticks;
+  if (!ticks.empty()) {
+    std::erase_if(ticks, [&](double x) { return !(x >= range.low && x <= range.high); });
+    return ticks;
+  }
+  ticks = nice_ticks(range.low, range.high, 8);
+  if (all_whole(chart.series))  // no half epochs
+    std::erase_if(ticks, [](double x) { return !is_whole(x); });
+  return ticks;
+}
+
+// Ticks that lie at any distance, each with the digits that it has.
+std::vector<std::string> plain_labels(const std::vector<double>& ticks) {
+  std::vector<std::string> labels;
+  for (const double tick : ticks) labels.push_back(fmt::format("{:.4g}", tick + 0.0));
+  return labels;
+}
+
 void check_lengths(const LineChart& chart, const Series& series) {
   if (series.x.size() != series.y.size()) {
     fail("chart \"{}\": series \"{}\" has {} x values and {} y values", chart.title, series.name, series.x.size(),
@@ -110,6 +141,14 @@ void check_lengths(const LineChart& chart, const Series& series) {
     fail("chart \"{}\": series \"{}\" has {} points, but {} lower and {} upper ends of intervals", chart.title,
          series.name, series.x.size(), series.low.size(), series.high.size());
   }
+}
+
+// ---- forest plot ----
+
+std::string interval_dot(double x, double y, std::size_t look, bool hollow) {
+  if (!hollow) return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"4.5\" fill=\"{}\"/>\n", at(x), at(y), colour(look));
+  return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3.7\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\"/>\n",
+                     at(x), at(y), colour(look));
 }
 
 }  // namespace
@@ -171,9 +210,9 @@ std::string line_chart_svg(const LineChart& chart) {
   constexpr double kWidth = 720, kPlotHeight = 300, kRight = kWidth - 20;
   Range x_range, y_range;
   std::vector<std::string> names;
+  const std::vector<std::size_t> looks = name_indices(chart.series, names);
   for (const Series& series : chart.series) {
     check_lengths(chart, series);
-    names.push_back(series.name);
     for (std::size_t i = 0; i < series.x.size(); ++i) {
       if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
       x_range.include(series.x[i]);
@@ -200,17 +239,16 @@ std::string line_chart_svg(const LineChart& chart) {
   for (const std::string& label : y_labels) left = std::max(left, text_width(label, 12));
   left += 44;
   const Axis y_axis{y_wide, bottom, top};
-  const Axis x_axis{widened(x_range, 0), left, kRight};
+  const Range x_wide = widened(x_range, 0);
+  const Axis x_axis = chart.x_falls ? Axis{x_wide, kRight, left} : Axis{x_wide, left, kRight};
   std::string svg = open + head;
   for (std::size_t i = 0; i < y_ticks.size(); ++i) {
     const double y = y_axis(y_ticks[i]);
     svg += line_element(left, y, kRight, y, kGridLine);
     svg += text_element(left - 8, y + 4, y_labels[i], {.anchor = "end", .opacity = 0.8});
   }
-  std::vector<double> x_ticks = nice_ticks(x_axis.range.low, x_axis.range.high, 8);
-  if (all_whole(chart.series))  // no half epochs
-    std::erase_if(x_ticks, [](double x) { return !is_whole(x); });
-  const std::vector<std::string> x_labels = tick_labels(x_ticks);
+  const std::vector<double> x_ticks = x_ticks_of(chart, x_wide);
+  const std::vector<std::string> x_labels = chart.x_ticks.empty() ? tick_labels(x_ticks) : plain_labels(x_ticks);
   for (std::size_t i = 0; i < x_ticks.size(); ++i) {
     const double x = x_axis(x_ticks[i]);
     svg += line_element(x, bottom, x, bottom + 5, kAxisLine);
@@ -219,8 +257,10 @@ std::string line_chart_svg(const LineChart& chart) {
   svg += line_element(left, bottom, kRight, bottom, kAxisLine);
   svg += text_element((left + kRight) / 2, bottom + 42, chart.x_label, {.anchor = "middle"});
   svg += upright_text(18, (top + bottom) / 2, chart.y_label, {.anchor = "middle"});
-  for (std::size_t i = 0; i < chart.series.size(); ++i) svg += band(chart.series[i], x_axis, y_axis, colour(i));
-  for (std::size_t i = 0; i < chart.series.size(); ++i) svg += polyline(chart.series[i], x_axis, y_axis, colour(i));
+  for (std::size_t i = 0; i < chart.series.size(); ++i) svg += band(chart.series[i], x_axis, y_axis, colour(looks[i]));
+  const double width = names.size() < chart.series.size() ? 1.4 : 2;
+  for (std::size_t i = 0; i < chart.series.size(); ++i)
+    svg += polyline(chart.series[i], x_axis, y_axis, looks[i], width);
   return svg + "</svg>\n";
 }
 
@@ -228,7 +268,10 @@ std::string interval_chart_svg(const IntervalChart& chart) {
   constexpr double kWidth = 720, kLine = 17, kGap = 11;
   Range range;
   std::vector<std::string> names;
+  std::vector<std::size_t> looks;
   for (const IntervalSeries& series : chart.series) {
+    DERI_CHECK(!series.twin || !looks.empty());
+    looks.push_back(looks.empty() ? 0 : looks.back() + (series.twin ? 0 : 1));
     if (series.values.size() != chart.rows.size()) {
       fail("chart \"{}\": series \"{}\" has {} values for {} rows", chart.title, series.name, series.values.size(),
            chart.rows.size());
@@ -248,7 +291,10 @@ std::string interval_chart_svg(const IntervalChart& chart) {
   const double right = kWidth - 150;
   std::string head = title_element(chart.title, kWidth);
   double top = 40;
-  if (names.size() > 1) top += 18 * legend(head, names, 16, 48, kWidth - 20) + 2;
+  const auto mark = [&](std::size_t i, double x, double y) {
+    return chart.series[i].twin ? interval_dot(x + 8, y, looks[i], true) : line_mark(looks[i], x, y);
+  };
+  if (names.size() > 1) top += 18 * legend(head, names, 16, 48, kWidth - 20, mark) + 2;
   const double row_height = kLine * static_cast<double>(std::max<std::size_t>(names.size(), 1)) + kGap;
   const double bottom = top + row_height * static_cast<double>(chart.rows.size()) + 4;
 
@@ -282,11 +328,11 @@ std::string interval_chart_svg(const IntervalChart& chart) {
       std::string text = format_number(value.value);
       if (std::isfinite(value.low) && std::isfinite(value.high)) {
         svg += line_element(axis(value.low), y, axis(value.high), y,
-                            fmt::format("stroke=\"{}\" stroke-width=\"2\" stroke-linecap=\"round\"", colour(s)));
+                            fmt::format("stroke=\"{}\" stroke-width=\"2\" stroke-linecap=\"round\"{}", colour(looks[s]),
+                                        dash(looks[s])));
         text += fmt::format("  [{}, {}]", format_number(value.low), format_number(value.high));
       }
-      svg +=
-          fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"4.5\" fill=\"{}\"/>\n", at(axis(value.value)), at(y), colour(s));
+      svg += interval_dot(axis(value.value), y, looks[s], chart.series[s].twin);
       svg += text_element(right + 12, y + 4, text, figures);
     }
   }

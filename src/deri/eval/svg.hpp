@@ -35,15 +35,20 @@ struct Series {
 struct LineChart {
   std::string title, x_label, y_label;  // with units where there are any: "time (min)"
   std::vector<Series> series;
+  std::vector<double> x_ticks = {};  // where the x axis has its numbers; empty: at round ones
+  bool x_falls = false;              // the highest x stands at the left
 };
 
-// A line per series, and a legend if there are several. A chart without a finite point says so. Throws Error if a
-// series' vectors differ in length.
+// A line per series, and a legend if there are several. Series of one name, repetitions of one thing, are drawn alike
+// and stand in the legend once. A chart without a finite point says so. Throws Error if a series' vectors differ in
+// length.
 std::string line_chart_svg(const LineChart& chart);
 
 struct IntervalSeries {
   std::string name;
   std::vector<Estimate> values;  // one per row; a NaN value is drawn as "n/a"
+  // Belongs to the series before it: in the same colour, with a hollow dot. Not for the first series.
+  bool twin = false;
 };
 
 struct IntervalChart {
@@ -81,6 +86,7 @@ struct UnitSquareSeries {
   // Empty, or one per point, at least 0: how much the point stands for. Points then are dots, their areas in this
   // proportion, the same for all series.
   std::vector<double> sizes = {};
+  bool dots = false;  // without sizes: a small dot at every point of the line
 };
 
 struct UnitSquareChart {

@@ -19,6 +19,11 @@ const char* colour(std::size_t series) {
   return kPalette[series % kColours];
 }
 
+const char* dash(std::size_t series) {
+  constexpr std::array<const char*, 3> kDashes = {"", " stroke-dasharray=\"7 5\"", " stroke-dasharray=\"1 5\""};
+  return kDashes[series / kColours % kDashes.size()];
+}
+
 // Rough: sans-serif letters are a little over half as wide as the font is high.
 double text_width(std::string_view text, double font_size) {
   const auto characters =
@@ -103,7 +108,7 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
 
 std::string line_mark(std::size_t i, double x, double y) {
   return line_element(x, y, x + 16, y,
-                      fmt::format("stroke=\"{}\" stroke-width=\"3\" stroke-linecap=\"round\"", colour(i)));
+                      fmt::format("stroke=\"{}\" stroke-width=\"3\" stroke-linecap=\"round\"{}", colour(i), dash(i)));
 }
 
 int legend(std::string& svg, const std::vector<std::string>& names, double x, double y, double right,

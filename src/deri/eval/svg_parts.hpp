@@ -18,9 +18,12 @@ inline constexpr const char* kGridLine = "stroke=\"currentColor\" stroke-opacity
 inline constexpr const char* kAxisLine = "stroke=\"currentColor\" stroke-opacity=\"0.55\"";
 inline constexpr const char* kDashedLine = "stroke=\"currentColor\" stroke-opacity=\"0.7\" stroke-dasharray=\"4 4\"";
 
-// Of series number `series`; after kColours they repeat.
+// Of series number `series`; after kColours they repeat, and lines are dashed instead (dash()).
 inline constexpr std::size_t kColours = 6;
 const char* colour(std::size_t series);
+
+// Attributes of a line in its colour, to be put at their end: dashes or dots where the colour has been used before.
+const char* dash(std::size_t series);
 
 // About as wide as the text will be.
 double text_width(std::string_view text, double font_size);

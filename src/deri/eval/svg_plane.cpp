@@ -135,7 +135,7 @@ void check_series(const UnitSquareChart& chart, const UnitSquareSeries& series) 
   }
 }
 
-std::string square_line(const UnitSquareSeries& series, const Axis& x_axis, const Axis& y_axis, const char* stroke) {
+std::string square_line(const UnitSquareSeries& series, const Axis& x_axis, const Axis& y_axis, std::size_t index) {
   std::string path;
   bool pen_down = false;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
@@ -148,8 +148,18 @@ std::string square_line(const UnitSquareSeries& series, const Axis& x_axis, cons
   if (path.empty()) return "";
   return fmt::format(
       "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\" stroke-linejoin=\"round\" "
-      "stroke-linecap=\"round\"/>\n",
-      path, stroke);
+      "stroke-linecap=\"round\"{}/>\n",
+      path, colour(index), dash(index));
+}
+
+std::string small_dots(const UnitSquareSeries& series, const Axis& x_axis, const Axis& y_axis, const char* fill) {
+  std::string dots;
+  for (std::size_t i = 0; i < series.x.size(); ++i) {
+    if (!std::isfinite(series.x[i]) || !std::isfinite(series.y[i])) continue;
+    dots += fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"3.5\" fill=\"{}\"/>\n", at(x_axis(series.x[i])),
+                        at(y_axis(series.y[i])), fill);
+  }
+  return dots;
 }
 
 // Dots with the figures as their tooltips.
@@ -247,7 +257,8 @@ std::string unit_square_chart_svg(const UnitSquareChart& chart) {
   svg += axes_elements(plot, x_axis, y_axis, chart.x_label, chart.y_label);
   svg += line_element(x_axis(0), y_axis(0), x_axis(1), y_axis(1), kDashedLine);
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
-    svg += square_line(chart.series[i], x_axis, y_axis, colour(i));
+    svg += square_line(chart.series[i], x_axis, y_axis, i);
+    if (chart.series[i].dots) svg += small_dots(chart.series[i], x_axis, y_axis, colour(i));
     svg += square_dots(chart.series[i], chart, largest, x_axis, y_axis, colour(i));
   }
   if (sized) {

@@ -158,6 +158,8 @@ void TrainingLoop::checkpoint() {
 }
 
 Json TrainingLoop::run_to_end() {
+  const fs::path summary_file = run_ / "summary.json";
+  if (position_.epoch >= config_.epochs && fs::exists(summary_file)) return load_json(summary_file);
   Progress progress("train", "steps", total_steps());
   progress.start_at(position_.step);
   while (position_.epoch < config_.epochs) {
@@ -172,7 +174,7 @@ Json TrainingLoop::run_to_end() {
       {"best_validation_score", position_.best_score ? Json(std::abs(*position_.best_score)) : Json(nullptr)},
       {"seconds", seconds()},
       {"seconds_of_this_process", seconds_since(begin_)}};
-  save_json(run_ / "summary.json", summary);
+  save_json(summary_file, summary);
   return summary;
 }
 

@@ -90,8 +90,8 @@ void open_run_folder(const std::filesystem::path& run, const Json& configuration
 // Trains to the last epoch in an opened run folder and returns the summary: epochs, steps, best_epoch, selected_by,
 // best_validation_score, seconds (of all processes), seconds_of_this_process. With `resume`, goes on from the newest
 // checkpoint, or begins if there is none; the weights at the end are then bit-identical to those of an uninterrupted
-// run on the same machine with the same number of threads. Throws Error if the loss stops being finite, or the disk is
-// full (what was written stays whole).
+// run on the same machine with the same number of threads. A run that is finished gives its summary. Throws Error if
+// the loss stops being finite, or the disk is full (what was written stays whole).
 Json run_training(TrainingTask& task, const LoopConfig& config, const std::filesystem::path& run, bool resume);
 
 // Throws Error, naming the key, for numbers that make no sense.
