@@ -4,6 +4,8 @@
 #include <numeric>
 #include <unordered_set>
 
+#include <fmt/format.h>
+
 #include "deri/base/strings.hpp"
 #include "deri/eval/embedding.hpp"
 
