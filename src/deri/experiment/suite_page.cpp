@@ -223,7 +223,7 @@ Table difference_table(const ColumnGroup& columns) {
 void add_group(HtmlPage& page, const ColumnGroup& group, const SuiteResults& results, const Models& models) {
   const ResultColumn& first = *group.front();
   const std::string evaluation = evaluation_text(first);
-  page.subsection(first.task == evaluation ? evaluation : fmt::format("{}: {}", first.task, evaluation));
+  page.subsection(group_heading(first));
   add_means(page, group, results, models);
   // In the open what matters most; the rest is a click away.
   Table leading = difference_table({group.back()});

@@ -114,6 +114,11 @@ std::string evaluation_text(const ResultColumn& column) {
   return fmt::format("{} on {}, {} of the training records", column.kind, column.data, fraction_text(column.fraction));
 }
 
+std::string group_heading(const ResultColumn& column) {
+  const std::string evaluation = evaluation_text(column);
+  return evaluation.starts_with(column.task) ? evaluation : fmt::format("{}: {}", column.task, evaluation);
+}
+
 std::string label_count_text(std::size_t counted, std::size_t all) {
   if (all == 0) return "";
   return counted == all ? fmt::format("{}", all) : fmt::format("{} of {}", counted, all);

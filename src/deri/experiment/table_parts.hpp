@@ -34,6 +34,9 @@ std::string fraction_text(double fraction);
 // "zero-shot on ptbxl"; "probe on ptbxl, 10 % of the training records".
 std::string evaluation_text(const ResultColumn& column);
 
+// What stands above a group: its task, and the evaluation where the task's name does not say it.
+std::string group_heading(const ResultColumn& column);
+
 // "19 of 23", "5" of 5; empty without labels.
 std::string label_count_text(std::size_t counted, std::size_t all);
 

@@ -273,7 +273,7 @@ std::string markdown_tables(const SuiteResults& results) {
   }
   if (results.columns.empty()) document.paragraph("No evaluation is done.");
   for (const ColumnGroup& group : column_groups(results)) {
-    document.heading(2, fmt::format("{}: {}", group.front()->task, evaluation_text(*group.front())));
+    document.heading(2, group_heading(*group.front()));
     add_means(document, group, results);
     add_seeds(document, group, results);
     add_frequent(document, group, results);
