@@ -54,15 +54,32 @@ TEST(ResultJson, AnEvaluationHasEveryMetricWithItsInterval) {
   EXPECT_TRUE(json.at("labels").at(2).at("auroc").at("value").is_null());
 }
 
-TEST(ResultJson, ReliabilityNeedsProbabilities) {
+TEST(ResultJson, CalibrationNeedsProbabilities) {
   ScoredLabels data = sample(3);
-  const Json json = reliability_json(data);
+  const Json json = calibration_json(data);
+  const Json& label = json.at("labels").at(0);
+  EXPECT_EQ(label.at("label"), Json(data.labels[0]));
   std::size_t records = 0;
-  for (const Json& point : json.at("A").at("equal_width")) records += point.at("records").get<std::size_t>();
+  for (const Json& point : label.at("equal_width")) records += point.at("records").get<std::size_t>();
   EXPECT_EQ(records, 80U);
-  EXPECT_EQ(json.at("A").at("equal_count").size(), 10U);
+  EXPECT_EQ(label.at("equal_count").size(), 10U);
+  // The means are over the labels that have both classes.
+  double brier = 0, ece = 0;
+  int defined = 0;
+  for (std::size_t k = 0; k < data.labels.size(); ++k) {
+    const auto targets = data.label_targets(k);
+    const auto positives = std::count(targets.begin(), targets.end(), 1);
+    if (positives == 0 || positives == static_cast<std::ptrdiff_t>(targets.size())) continue;
+    brier += json.at("labels").at(k).at("brier").get<double>();
+    ece += json.at("labels").at(k).at("ece").get<double>();
+    ++defined;
+  }
+  ASSERT_GT(defined, 0);
+  ASSERT_LT(defined, static_cast<int>(data.labels.size()));
+  EXPECT_NEAR(json.at("macro_brier").get<double>(), brier / defined, 1e-12);
+  EXPECT_NEAR(json.at("macro_ece").get<double>(), ece / defined, 1e-12);
   data.probabilities = false;
-  EXPECT_DERI_ERROR(reliability_json(data), HasSubstr("not probabilities"));
+  EXPECT_DERI_ERROR(calibration_json(data), HasSubstr("not probabilities"));
 }
 
 ProbeSet probe_set(std::uint64_t seed) {

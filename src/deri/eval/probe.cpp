@@ -154,6 +154,7 @@ std::string score_key(const ProbeResult& result) {
 Json scores_json(const ProbeScores& scores) {
   Json json = evaluation_json(scores.metrics, scores.intervals);
   json["view"] = view_name(scores.view);
+  json["calibration"] = calibration_json(scores.scored);
   json["fit"] = scores.fit;
   return json;
 }

@@ -1,6 +1,8 @@
 #include "deri/eval/result_json.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -103,16 +105,29 @@ Json evaluation_json(const MultiLabelMetrics& metrics, const MultiLabelIntervals
           {"labels", labels}};
 }
 
-Json reliability_json(const ScoredLabels& scored) {
-  if (!scored.probabilities) fail("these scores are not probabilities: there is no reliability curve to draw");
-  Json curves = Json::object();
+Json calibration_json(const ScoredLabels& scored) {
+  if (!scored.probabilities) fail("these scores are not probabilities: there is no calibration to measure");
+  Json labels = Json::array();
+  double brier_sum = 0, ece_sum = 0;
+  int defined = 0;
   for (std::size_t k = 0; k < scored.labels.size(); ++k) {
     const std::vector<double> probabilities = scored.label_scores(k);
     const std::vector<std::uint8_t> targets = scored.label_targets(k);
-    curves[scored.labels[k]] = {{"equal_width", curve_json(reliability_curve(probabilities, targets))},
-                                {"equal_count", curve_json(reliability_curve_by_count(probabilities, targets))}};
+    const double brier = brier_score(probabilities, targets);
+    const double ece = expected_calibration_error(probabilities, targets);
+    labels.push_back({{"label", scored.labels[k]},
+                      {"brier", json_number(brier)},
+                      {"ece", json_number(ece)},
+                      {"equal_width", curve_json(reliability_curve(probabilities, targets))},
+                      {"equal_count", curve_json(reliability_curve_by_count(probabilities, targets))}});
+    if (std::adjacent_find(targets.begin(), targets.end(), std::not_equal_to<>()) == targets.end()) continue;
+    brier_sum += brier;
+    ece_sum += ece;
+    ++defined;
   }
-  return curves;
+  return {{"macro_brier", json_number(brier_sum / defined)},
+          {"macro_ece", json_number(ece_sum / defined)},
+          {"labels", labels}};
 }
 
 Json logistic_json(const LogisticPath& path, const PathOptions& options) {

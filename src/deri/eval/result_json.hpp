@@ -30,9 +30,10 @@ Json estimate_json(const Estimate& estimate);
 // estimates of what is a plain number beside it.
 Json evaluation_json(const MultiLabelMetrics& metrics, const MultiLabelIntervals& intervals);
 
-// Reliability curves per label: {label: {"equal_width": [...], "equal_count": [...]}}, each point {low, high, records,
-// probability, observed}. Throws Error unless the scores are probabilities.
-Json reliability_json(const ScoredLabels& scored);
+// Whether probabilities mean what they say: "macro_brier" and "macro_ece", means over the labels with both classes, and
+// "labels": per label its name, brier, ece, and reliability curves over bins of equal width and of equal count, each
+// point {low, high, records, probability, observed}. Throws Error unless the scores are probabilities.
+Json calibration_json(const ScoredLabels& scored);
 
 // How the regularisation was chosen: the path with its validation figures, the chosen strength, and each label's
 // gradient norm and iterations there.

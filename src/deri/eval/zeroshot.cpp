@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "deri/base/error.hpp"
+#include "deri/eval/calibration.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/result_json.hpp"
 #include "deri/model/weights.hpp"
@@ -57,7 +58,15 @@ ZeroShotScores measure(const ScoredLabels& scored, const ScoredLabels& validatio
   bootstrap.seed = options.seed;
   const MultiLabelMetrics metrics =
       options.published_protocol ? evaluate_multilabel_published(scored) : evaluate_multilabel(scored, validation);
-  return {scored, metrics, bootstrap_intervals(scored, metrics, bootstrap)};
+  std::optional<ScoredLabels> probabilities;
+  if (!options.published_protocol && validation.records() > 0) probabilities = platt_scaled(scored, validation);
+  return {scored, std::move(probabilities), metrics, bootstrap_intervals(scored, metrics, bootstrap)};
+}
+
+Json zero_shot_json(const ZeroShotScores& scores) {
+  Json json = evaluation_json(scores.metrics, scores.intervals);
+  if (scores.probabilities) json["platt_scaled"] = calibration_json(*scores.probabilities);
+  return json;
 }
 
 }  // namespace
@@ -149,8 +158,8 @@ Json to_json(const std::vector<ZeroShotResult>& results, const ZeroShotOptions& 
   Json sets = Json::object();
   for (const ZeroShotResult& result : results)
     sets[result.label_set] = {{"records", result.ids.size()},
-                              {"trained", evaluation_json(result.trained.metrics, result.trained.intervals)},
-                              {"untrained", evaluation_json(result.untrained.metrics, result.untrained.intervals)},
+                              {"trained", zero_shot_json(result.trained)},
+                              {"untrained", zero_shot_json(result.untrained)},
                               {"macro_auroc_trained_minus_untrained",
                                {{"difference", json_number(result.difference.difference)},
                                 {"low", json_number(result.difference.low)},
