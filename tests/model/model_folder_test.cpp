@@ -6,6 +6,7 @@
 #include <torch/serialize.h>
 
 #include "deri/base/config.hpp"
+#include "deri/data/snomed.hpp"
 #include "deri/model/huggingface_bert.hpp"
 #include "deri/model/text_input.hpp"
 #include "deri/model/weights.hpp"
@@ -186,7 +187,7 @@ TEST(Prompts, RefusesWhatIsNotText) {
   EXPECT_DERI_ERROR(prompts().texts("MI"), HasSubstr("'MI'"));
 }
 
-TEST(Prompts, TheDefaultsCoverEveryPtbxlLabelInBothLanguages) {
+TEST(Prompts, TheDefaultsCoverEveryLabel) {
   const fs::path folder = deri::testing::source_dir() / "configs/prompts";
   const Prompts english = Prompts::load(folder / "english.json"), mixed = Prompts::load(folder / "ptbxl.json");
   for (const char* label :
@@ -194,8 +195,10 @@ TEST(Prompts, TheDefaultsCoverEveryPtbxlLabelInBothLanguages) {
     EXPECT_FALSE(english.texts(label).empty());
     EXPECT_GE(mixed.texts(label).size(), english.texts(label).size());
   }
-  EXPECT_EQ(english.to_json().size(),
-            56U);  // 5 + 23 + 19 + 12 labels; NORM, STTC and PACE-like codes in two sets count once
+  EXPECT_EQ(Prompts::load(folder / "ptbxl-english.json").to_json().size(), mixed.to_json().size());
+  for (const std::string& label : csn_labels()) EXPECT_FALSE(english.texts(label).empty()) << label;
+  for (const SnomedLabel& label : kCpscLabels) EXPECT_FALSE(english.texts(std::string(label.label)).empty());
+  EXPECT_EQ(english.to_json().size(), 86U);  // 56 names of PTB-XL's labels, 30 more of the other two data sets
 }
 
 TEST(TextInput, PadsToTheLongestOrToTheLimit) {
