@@ -31,8 +31,7 @@ TEST(ReportRenderer, Translates) {
 
 TEST(ReportRenderer, MixesAForeignReportWithItsTranslation) {
   const ReportRenderer renderer(ReportLanguage::kMixed);
-  EXPECT_EQ(renderer.render("sinusrhythmus normales ekg").text,
-            "sinusrhythmus normales ekg. sinus rhythm. normal ecg");
+  EXPECT_EQ(renderer.render("sinusrhythmus normales ekg").text, "sinusrhythmus normales ekg. sinus rhythm. normal ecg");
   EXPECT_EQ(renderer.render("sinusrhythmus.").text, "sinusrhythmus. sinus rhythm.");
 }
 

@@ -40,7 +40,8 @@ struct ZeroShotOptions {
 // One model's numbers on one label set.
 struct ZeroShotScores {
   ScoredLabels scored;
-  // Platt-scaled on the validation split: a cosine is no probability, this is. Strict protocol only, and with validation records.
+  // Platt-scaled on the validation split: a cosine is no probability, this is. Strict protocol only, and with
+  // validation records.
   std::optional<ScoredLabels> probabilities;
   MultiLabelMetrics metrics;
   MultiLabelIntervals intervals;
