@@ -45,8 +45,8 @@ void check(std::span<const float> matrix, std::size_t columns, const TsneOptions
 // The columns' means; of a constant column exactly that value, so that no rounding error is taken for a difference.
 std::vector<double> column_means(std::span<const float> matrix, std::size_t columns) {
   std::vector<double> mean(columns);
-  const double rows = static_cast<double>(matrix.size() / columns);
-  for (std::size_t i = 0; i < matrix.size(); ++i) mean[i % columns] += matrix[i] / rows;
+  const std::size_t rows = matrix.size() / columns;
+  for (std::size_t i = 0; i < matrix.size(); ++i) mean[i % columns] += matrix[i] / static_cast<double>(rows);
   std::vector<char> varies(columns);
   for (std::size_t i = 0; i < matrix.size(); ++i)
     if (matrix[i] != matrix[i % columns]) varies[i % columns] = 1;

@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr Estimate kUndefined{kNaN, kNaN, kNaN};
 
 double number(const Json& value) {
   return value.is_number() ? value.get<double>() : kNaN;

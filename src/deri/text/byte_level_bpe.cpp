@@ -276,7 +276,7 @@ std::vector<ByteLevelBpe::Merge> merges_of_tree(const Tree& list, const std::str
 }
 
 bool is_off(const Tree& value) {
-  return value.is_null() || value == false || value == "";
+  return value.is_null() || value == false || (value.is_string() && value.get_ref<const std::string&>().empty());
 }
 
 void refuse_unless(bool condition, const std::string& name, std::string_view setting) {

@@ -84,11 +84,10 @@ void strip_plural(Word& word) {
 
 // After -ed or -ing was cut off.
 void mend_end(Word& word) {
-  if (word.ends_with(U"at") || word.ends_with(U"bl") || word.ends_with(U"iz")) {
-    word += U'e';
-  } else if (ends_in_double_consonant(word)) {
+  const bool lost_e = word.ends_with(U"at") || word.ends_with(U"bl") || word.ends_with(U"iz");
+  if (!lost_e && ends_in_double_consonant(word)) {
     if (word.back() != U'l' && word.back() != U's' && word.back() != U'z') word.pop_back();
-  } else if (measure(word) == 1 && ends_in_short_syllable(word)) {
+  } else if (lost_e || (measure(word) == 1 && ends_in_short_syllable(word))) {
     word += U'e';
   }
 }
