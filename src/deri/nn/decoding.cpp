@@ -9,6 +9,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/base/random.hpp"
+#include "deri/nn/evaluation_mode.hpp"
 
 namespace deri {
 namespace {
@@ -31,22 +32,6 @@ void check(const DecodingOptions& options, const LanguageDecoder& network) {
   if (!std::isfinite(options.length_penalty)) fail("length_penalty is not a number");
   if (options.no_repeat < 0) fail("no_repeat is {}: choose 0 (off) or more", options.no_repeat);
 }
-
-// Evaluation mode without gradient while it lives.
-class WritingMode {
- public:
-  explicit WritingMode(LanguageDecoder& network) : network_(network), was_training_(network.is_training()) {
-    network.eval();
-  }
-  ~WritingMode() { network_.train(was_training_); }
-  WritingMode(const WritingMode&) = delete;
-  WritingMode& operator=(const WritingMode&) = delete;
-
- private:
-  torch::NoGradGuard no_grad_;
-  LanguageDecoder& network_;
-  bool was_training_;
-};
 
 struct Sequence {
   Ids ids;
@@ -173,7 +158,8 @@ using Choose = std::function<std::vector<Candidate>(const Tensor& log_probabilit
 std::vector<DecodedText> decode_singly(LanguageDecoder& network, const Tensor& memory, const DecodingOptions& options,
                                        const Choose& choose) {
   check(options, network);
-  const WritingMode mode(network);
+  const torch::NoGradGuard no_grad;
+  const EvaluationMode evaluation(network);
   std::vector<DecodedText> texts(static_cast<std::size_t>(memory.size(0)));
   std::vector<Writing> running;
   for (std::size_t record = 0; record < texts.size(); ++record) running.push_back({record, {{options.bos}, {}, 0}});
@@ -282,7 +268,8 @@ Ids BeamSearch::grow(const std::vector<Candidate>* of_beams) {
 }
 
 std::vector<DecodedText> decode_beams(LanguageDecoder& network, const Tensor& memory, const DecodingOptions& options) {
-  const WritingMode mode(network);
+  const torch::NoGradGuard no_grad;
+  const EvaluationMode evaluation(network);
   const auto beams = static_cast<std::size_t>(options.beams);
   std::vector<DecodedText> texts(static_cast<std::size_t>(memory.size(0)));
   std::vector<BeamSearch> searches;

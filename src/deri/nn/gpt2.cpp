@@ -13,11 +13,10 @@ namespace {
 
 using torch::Tensor;
 
-constexpr double kGptNormEpsilon = 1e-5;
 constexpr double kGptDeviation = 0.02;
 
 torch::nn::LayerNorm gpt_norm(std::int64_t width) {
-  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(kGptNormEpsilon));
+  return torch::nn::LayerNorm(torch::nn::LayerNormOptions({width}).eps(kGpt2NormEpsilon));
 }
 
 // A linear layer whose weight is stored [in, out], as GPT-2's are.
@@ -39,12 +38,12 @@ class Conv1D : public torch::nn::Module {
 };
 
 // [B, t, heads * D] -> [B, heads, t, D]
-Tensor split_heads(const Tensor& x, std::int64_t heads) {
+Tensor gpt_split_heads(const Tensor& x, std::int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
 }
 
 // [B, heads, t, D] -> [B, t, heads * D]
-Tensor merge_heads(const Tensor& x) {
+Tensor gpt_merge_heads(const Tensor& x) {
   return x.transpose(1, 2).reshape({x.size(0), x.size(2), -1});
 }
 
@@ -71,7 +70,7 @@ Tensor attend_with_bias(const Tensor& query, const Tensor& key, const Tensor& va
   Tensor scores = query.matmul(key.transpose(2, 3)) / std::sqrt(static_cast<double>(query.size(3)));
   if (bias.defined()) scores = scores + bias;
   const Tensor weights = torch::softmax(scores, -1);
-  const Tensor context = merge_heads(torch::dropout(weights, dropout, dropout > 0).matmul(value));
+  const Tensor context = gpt_merge_heads(torch::dropout(weights, dropout, dropout > 0).matmul(value));
   watch(".query", query);
   watch(".key", key);
   watch(".value", value);
@@ -94,11 +93,12 @@ class GptSelfAttention : public torch::nn::Module {
   // scores.
   Tensor forward(const Tensor& x, const Tensor& bias, DecoderState::Layer& past, const Watch& watch) {
     const auto qkv = c_attn_->forward(x).chunk(3, 2);
-    const Tensor key = split_heads(qkv[1], heads_), value = split_heads(qkv[2], heads_);
+    const Tensor key = gpt_split_heads(qkv[1], heads_), value = gpt_split_heads(qkv[2], heads_);
     past.key = past.key.defined() ? torch::cat({past.key, key}, 2) : key;
     past.value = past.value.defined() ? torch::cat({past.value, value}, 2) : value;
     const double dropout = is_training() ? dropout_ : 0;
-    const Tensor context = attend_with_bias(split_heads(qkv[0], heads_), past.key, past.value, bias, dropout, watch);
+    const Tensor context =
+        attend_with_bias(gpt_split_heads(qkv[0], heads_), past.key, past.value, bias, dropout, watch);
     return torch::dropout(c_proj_->forward(context), dropout_, is_training());
   }
 
@@ -121,14 +121,14 @@ class GptCrossAttention : public torch::nn::Module {
   // Keys and values of memory [N, M, width].
   void remember(const Tensor& memory, DecoderState::Layer& layer) {
     const auto kv = c_attn_->forward(memory).chunk(2, 2);
-    layer.memory_key = split_heads(kv[0], heads_);
-    layer.memory_value = split_heads(kv[1], heads_);
+    layer.memory_key = gpt_split_heads(kv[0], heads_);
+    layer.memory_value = gpt_split_heads(kv[1], heads_);
   }
 
   // x [N, T, width]: all of a memory's tokens, of one text or of several.
   Tensor forward(const Tensor& x, const DecoderState::Layer& layer, const Watch& watch) {
     const double dropout = is_training() ? dropout_ : 0;
-    const Tensor context = attend_with_bias(split_heads(q_attn_->forward(x), heads_), layer.memory_key,
+    const Tensor context = attend_with_bias(gpt_split_heads(q_attn_->forward(x), heads_), layer.memory_key,
                                             layer.memory_value, {}, dropout, watch);
     return torch::dropout(c_proj_->forward(context), dropout_, is_training());
   }

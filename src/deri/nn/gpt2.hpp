@@ -15,6 +15,8 @@
 
 namespace deri {
 
+inline constexpr double kGpt2NormEpsilon = 1e-5;
+
 struct Gpt2Options {
   std::int64_t vocabulary, positions, width, layers, heads;
   bool cross_attention = true;  // false: the memory is not looked at
