@@ -28,8 +28,8 @@ target_include_directories(deri_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 separate_arguments(DERI_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(deri_torch INTERFACE ${DERI_TORCH_FLAGS})
 
-# deri_optional(NAME FOUND WHAT): sets DERI_WITH_<NAME> to 1 or 0, which the sources of the ecg stage see. Without the
-# library the program says of such a file that this build cannot read it.
+# deri_optional(NAME FOUND WHAT): sets DERI_WITH_<NAME> to 1 or 0, which the sources of the stage that uses it see. Without
+# the library of a reader, the program says of such a file that this build cannot read it.
 function(deri_optional name found what)
   if(found)
     set(DERI_WITH_${name} 1 PARENT_SCOPE)
@@ -62,7 +62,11 @@ deri_find(DCMTK dcmtk/dcmdata/dctk.h dcmdata oflog ofstd)
 deri_find(BIOSIG biosig.h biosig)
 pkg_check_modules(FLAC QUIET IMPORTED_TARGET flac)
 pkg_check_modules(CAIRO QUIET IMPORTED_TARGET cairo cairo-pdf cairo-svg)
+deri_find(ONEDNN dnnl.hpp dnnl)
+deri_optional(ONEDNN "${ONEDNN_FOUND}" "the fast inference kernels (libtorch's own take their place)")
 deri_optional(DCMTK "${DCMTK_FOUND}" "the DICOM reader")
 deri_optional(BIOSIG "${BIOSIG_FOUND}" "the readers of SCP-ECG, EDF, BDF and ISHNE")
 deri_optional(FLAC "${FLAC_FOUND}" "WFDB's compressed signal formats 508, 516 and 524")
 deri_optional(CAIRO "${CAIRO_FOUND}" "`deri plot`")
+# For everybody who uses libtorch: a precompiled header is shared only under the same definitions.
+target_compile_definitions(deri_torch INTERFACE DERI_WITH_ONEDNN=${DERI_WITH_ONEDNN})

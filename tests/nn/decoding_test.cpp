@@ -1,5 +1,6 @@
 #include "deri/nn/decoding.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -7,6 +8,8 @@
 #include "testing/testing.hpp"
 
 #include "deri/nn/gpt2.hpp"
+#include "deri/nn/gpt2_session.hpp"
+#include "deri/nn/packed_linear.hpp"
 
 namespace deri::testing {
 namespace {
@@ -54,6 +57,54 @@ TEST(Decoding, StepEqualsForward) {
   state.select(rows, torch::tensor({1, 0}, torch::kInt64));
   EXPECT_TRUE(torch::allclose(network->step(ids.select(1, 3).index_select(0, rows), state),
                               whole.select(1, 3).index_select(0, rows), 1e-4, 1e-5));
+}
+
+// A session writes what its network writes: greedily, with beams that split and die, and drawn; texts that end leave
+// the batch.
+TEST(Decoding, SessionWritesTheSameTexts) {
+  if (!PackedLinear::available(torch::kFloat32)) GTEST_SKIP() << "built without oneDNN";
+  for (const std::uint64_t seed : {1, 3, 5, 8})
+    for (const bool cross_attention : {true, false}) {
+      torch::manual_seed(seed);
+      Gpt2 network({.vocabulary = 40,
+                    .positions = 150,  // beyond the room a session begins with
+                    .width = 24,
+                    .layers = 2,
+                    .heads = 3,
+                    .cross_attention = cross_attention});
+      {
+        const torch::NoGradGuard no_grad;
+        for (auto& parameter : network.parameters()) parameter.normal_(0, 0.4);
+      }
+      Gpt2Session session(network, torch::kFloat32);
+      const Tensor memory = 3 * torch::randn({5, 4, 24});
+      for (const std::int64_t beams : {1, 3, 7}) {
+        const DecodingOptions options{.bos = 0, .eos = 1, .max_length = 150, .beams = beams};
+        const auto ours = decode(session, memory, options), theirs = decode(network, memory, options);
+        for (std::size_t i = 0; i < theirs.size(); ++i) {
+          EXPECT_EQ(ours[i].ids, theirs[i].ids) << seed << ", " << beams << " beams";
+          EXPECT_NEAR(ours[i].score, theirs[i].score, 1e-3);
+        }
+      }
+      const DecodingOptions options{.bos = 0, .eos = 1, .max_length = 30};
+      const auto ours = decode_nucleus(session, memory, options, {.seed = 4}),
+                 theirs = decode_nucleus(network, memory, options, {.seed = 4});
+      for (std::size_t i = 0; i < theirs.size(); ++i) EXPECT_EQ(ours[i].ids, theirs[i].ids);
+    }
+}
+
+TEST(Decoding, Bfloat16SessionIsNearItsNetwork) {
+  if (!PackedLinear::available(torch::kBFloat16)) GTEST_SKIP() << "not in this build, or not on this machine";
+  const auto network = small_writer(2);
+  Gpt2Session session(*network, torch::kBFloat16);
+  const torch::NoGradGuard no_grad;
+  const Tensor memory = memories(3) / 6;
+  DecoderState plain = network->start(memory, 1), rounded = session.start(memory, 1);
+  for (const std::int64_t token : {5, 0, 3, 2}) {
+    const Tensor ids = torch::full({3}, token, torch::kInt64);
+    const Tensor exact = network->step(ids, plain);
+    EXPECT_LE((session.step(ids, rounded) - exact).abs().max().item<double>(), 0.1 * exact.abs().max().item<double>());
+  }
 }
 
 TEST(Decoding, GreedyTakesTheMostProbable) {

@@ -6,26 +6,12 @@
 #include "deri/ecg/input.hpp"
 #include "deri/ecg/repair.hpp"
 #include "deri/model/text_input.hpp"
+#include "deri/nn/evaluation_mode.hpp"
 
 namespace deri {
 namespace {
 
 constexpr std::size_t kTextBatch = 64;
-
-// Evaluation mode while it lives.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
-    module_.eval();
-  }
-  ~EvaluationMode() { module_.train(was_training_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  torch::nn::Module& module_;
-  bool was_training_;
-};
 
 torch::Tensor batch_tensor(std::vector<float>& ecgs, const InputConfig& input, const torch::Device& device) {
   const auto leads = static_cast<std::int64_t>(input.leads.size());

@@ -165,7 +165,10 @@ class GptMlp : public torch::nn::Module {
 Tensor causal_bias(std::int64_t tokens, const Tensor& mask, const torch::TensorOptions& options) {
   Tensor hidden = torch::ones({tokens, tokens}, options.dtype(torch::kBool)).triu(1).view({1, 1, tokens, tokens});
   if (mask.defined()) hidden = hidden.logical_or(mask.logical_not().view({mask.size(0), 1, 1, tokens}));
-  return torch::zeros({1}, options).masked_fill(hidden, std::numeric_limits<float>::lowest());
+  // bfloat16 rounds float's lowest to infinity.
+  const float lowest = options.dtype() == torch::kBFloat16 ? float{std::numeric_limits<c10::BFloat16>::lowest()}
+                                                           : std::numeric_limits<float>::lowest();
+  return torch::zeros({1}, options).masked_fill(hidden, lowest);
 }
 
 }  // namespace

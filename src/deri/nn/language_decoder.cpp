@@ -9,12 +9,15 @@ void DecoderState::select(const Tensor& rows, const Tensor& records) {
     if (tensor.defined() && order.defined()) tensor = tensor.index_select(0, order);
   };
   for (Layer& layer : layers) {
-    reorder(layer.key, rows);
-    reorder(layer.value, rows);
+    if (!history.defined()) {
+      reorder(layer.key, rows);
+      reorder(layer.value, rows);
+    }
     reorder(layer.memory_key, records);
     reorder(layer.memory_value, records);
   }
   reorder(relation, rows);
+  reorder(history, rows);
 }
 
 Tensor next_token_loss(const Tensor& logits, const Tensor& ids, const Tensor& mask) {

@@ -18,6 +18,9 @@ struct DecoderState {
   };
   std::vector<Layer> layers;
   torch::Tensor relation;  // [R, slots * width], what a relational memory holds; undefined without one
+  // A Gpt2Session's: [R, t] int32, where in its layers' keys and values [room, first R, width] the tokens of a text
+  // lie. With it, those stay in place when texts change theirs.
+  torch::Tensor history;
   std::int64_t tokens = 0, beams = 1;
 
   // The state of other texts: text i becomes what text rows[i] was, memory i what memory records[i] was; int64, on the
