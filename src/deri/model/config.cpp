@@ -1,51 +1,18 @@
 #include "deri/model/config.hpp"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
 #include <fmt/ranges.h>
 
-#include "deri/base/config.hpp"
+#include "deri/base/error.hpp"
+#include "deri/model/config_checks.hpp"
 #include "deri/nn/backbone.hpp"
 
 namespace deri {
 namespace {
 
-// Bounds on what a configuration file may ask for: far beyond any network of this kind, and small enough that no sum or
-// product of sizes overflows.
 constexpr double kMaxRate = 100'000, kMaxSeconds = 86'400;
-constexpr std::int64_t kMaxSamples = 1'000'000;
-constexpr std::int64_t kMaxWidth = 8192;
-constexpr std::int64_t kMaxDepth = 256;
-constexpr std::int64_t kMaxVocabulary = 1'000'000;
-constexpr std::int64_t kMaxTowerWeights = std::int64_t{1} << 30;
-
-// False for NaN, too.
-bool within(double value, double low, double high) {
-  return value >= low && value <= high;
-}
-
-void check_count(const char* key, std::int64_t value, std::int64_t low, std::int64_t high) {
-  if (value < low || value > high) fail("{} is {}: choose {} to {}", key, value, low, high);
-}
-
-// A probability of dropping: dropping everything leaves nothing to learn from.
-void check_dropout(const char* key, double value) {
-  if (!within(value, 0, 0.99)) fail("{} is {}: choose 0 to 0.99", key, value);
-}
-
-void check_choice(const char* key, const std::string& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  const std::string nearest = nearest_word(value, choices);
-  if (!nearest.empty()) fail("{} is \"{}\": did you mean \"{}\"?", key, value, nearest);
-  fail("{} is \"{}\": choose one of {}", key, value, fmt::join(choices, ", "));
-}
-
-void check_heads(const char* key, std::int64_t heads, const char* width_key, std::int64_t width) {
-  check_count(key, heads, 1, kMaxWidth);
-  if (width % heads != 0) fail("{} is {}, which does not divide {} {}: choose a divisor", key, heads, width_key, width);
-}
 
 void validate(const InputConfig& input) {
   if (!within(input.rate, 1, kMaxRate)) fail("input.rate is {}: choose 1 to {} Hz", input.rate, kMaxRate);

@@ -79,9 +79,13 @@ Tensor Deri::ecg_embedding(const Tensor& ecg) {
 }
 
 Tensor Deri::pooled_view(const Tensor& ecg, EcgView view) {
+  return pooled_tokens(ecg, view).mean(1);
+}
+
+Tensor Deri::pooled_tokens(const Tensor& ecg, EcgView view) {
   const Tensor pooled = l2_normalised(att_pool_head_->forward(encode_ecg(ecg)));
-  if (view == EcgView::kAligned) return pooled.mean(1);
-  return pooled.mean(1) + project_text(decode_text(pooled));
+  if (view == EcgView::kAligned) return pooled;
+  return pooled + project_text(decode_text(pooled)).unsqueeze(1);
 }
 
 LossTerms Deri::losses(const Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,

@@ -46,6 +46,8 @@ class Deri : public EcgTextModel {
 
  protected:
   torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
+  // P, or P with proj_t(decoded text feature) added to every token.
+  torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) override;
 
  private:
   RmeNoise draw_noise(const torch::Tensor& tokens) const;

@@ -73,6 +73,12 @@ Tensor EcgTextModel::ecg_view(const Tensor& ecg, EcgView view) {
   return pooled_view(ecg, view);
 }
 
+Tensor EcgTextModel::ecg_token_view(const Tensor& ecg, EcgView view) {
+  if (view == EcgView::kZeroShot) fail("the zero-shot view of an ECG has no tokens: choose aligned, mix or encoder");
+  if (view == EcgView::kEncoder) return ecg_encoder_->forward(ecg).transpose(1, 2);
+  return pooled_tokens(ecg, view);
+}
+
 TextFeatures EcgTextModel::encode_text(const TextInput& text) {
   const torch::AutoGradMode gradient(config_.text.trainable && torch::GradMode::is_enabled());
   BertOutput output = lm_model_->forward(text.ids, text.mask);

@@ -59,6 +59,10 @@ class EcgTextModel : public torch::nn::Module {
   // ecg [B, leads, samples] -> [B, d], not normalised; d depends on the view. Throws Error for a view the model lacks.
   torch::Tensor ecg_view(const torch::Tensor& ecg, EcgView view);
 
+  // The same before the mean over tokens: ecg [B, leads, samples] -> [B, N, d], whose mean over N is ecg_view().
+  // kAligned and kMix are DERI's, kEncoder every model's. Throws Error for a view without tokens.
+  torch::Tensor ecg_token_view(const torch::Tensor& ecg, EcgView view);
+
   // The terms of the objective whose weight is not 0. ecg [B, leads, samples]; row b of `text` is the report of record
   // b; same_report [B, B] bool or undefined, see clip(). Random choices come from torch's default generator.
   virtual LossTerms losses(const torch::Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
@@ -80,6 +84,7 @@ class EcgTextModel : public torch::nn::Module {
 
   // kAligned and, where there is one, kMix.
   virtual torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) = 0;
+  virtual torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) = 0;
 
   // proj_t: [..., text.hidden] -> [..., width].
   torch::Tensor project_text(const torch::Tensor& x);

@@ -3,6 +3,7 @@
 #include "deri/base/error.hpp"
 #include "deri/base/files.hpp"
 #include "deri/base/json.hpp"
+#include "deri/model/huggingface_folder.hpp"
 #include "deri/model/weights.hpp"
 
 namespace deri {
@@ -17,25 +18,14 @@ std::string replace_ending(const std::string& name, const std::string& ending, c
 // Names as different tools write them → ours: "bert." in front (models with a head), LayerNorm.gamma/beta (TensorFlow
 // conversions).
 std::map<std::string, torch::Tensor> bert_tensors(const fs::path& folder) {
-  const bool safe = fs::exists(folder / "model.safetensors");
-  const fs::path file = folder / (safe ? "model.safetensors" : "pytorch_model.bin");
-  if (!fs::exists(file)) fail("{}: neither model.safetensors nor pytorch_model.bin is there", folder.string());
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, tensor] : load_tensors(file)) {
+  for (const auto& [name, tensor] : load_huggingface_tensors(folder)) {
     std::string ours = name.starts_with("bert.") ? name.substr(5) : name;
     ours = replace_ending(ours, "LayerNorm.gamma", "LayerNorm.weight");
     ours = replace_ending(ours, "LayerNorm.beta", "LayerNorm.bias");
     tensors[ours] = tensor;
   }
   return tensors;
-}
-
-// A whole number of a HuggingFace config.json.
-std::int64_t size_of(const Json& config, const char* key, const fs::path& file) {
-  const auto found = config.find(key);
-  if (found == config.end() || !found->is_number_integer())
-    fail("{}: the key '{}' is missing or not a whole number", file.string(), key);
-  return found->get<std::int64_t>();
 }
 
 }  // namespace
@@ -45,12 +35,12 @@ HuggingFaceBert open_huggingface_bert(const fs::path& folder, const TextTowerCon
   const fs::path file = folder / "config.json";
   const Json config = load_json(file);
   HuggingFaceBert bert{defaults, std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"))};
-  bert.config.vocabulary = size_of(config, "vocab_size", file);
-  bert.config.hidden = size_of(config, "hidden_size", file);
-  bert.config.layers = size_of(config, "num_hidden_layers", file);
-  bert.config.heads = size_of(config, "num_attention_heads", file);
-  bert.config.intermediate = size_of(config, "intermediate_size", file);
-  bert.config.positions = size_of(config, "max_position_embeddings", file);
+  bert.config.vocabulary = huggingface_size(config, "vocab_size", file);
+  bert.config.hidden = huggingface_size(config, "hidden_size", file);
+  bert.config.layers = huggingface_size(config, "num_hidden_layers", file);
+  bert.config.heads = huggingface_size(config, "num_attention_heads", file);
+  bert.config.intermediate = huggingface_size(config, "intermediate_size", file);
+  bert.config.positions = huggingface_size(config, "max_position_embeddings", file);
   if (static_cast<std::int64_t>(bert.tokenizer->size()) > bert.config.vocabulary)
     fail("{}: vocab.txt has {} tokens, config.json says {}", folder.string(), bert.tokenizer->size(),
          bert.config.vocabulary);

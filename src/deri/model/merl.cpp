@@ -40,6 +40,10 @@ Tensor Merl::pooled_view(const Tensor& ecg, EcgView view) {
   return ecg_embedding(ecg);
 }
 
+Tensor Merl::pooled_tokens(const Tensor&, EcgView view) {
+  fail("MERL pools an ECG to one vector, so its {} view has no tokens: choose encoder", view_name(view));
+}
+
 LossTerms Merl::losses(const Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
                        const Tensor& same_report) {
   return merl_losses(forward(ecg, text), objective, same_report);

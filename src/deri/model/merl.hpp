@@ -31,6 +31,7 @@ class Merl : public EcgTextModel {
 
  protected:
   torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
+  torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) override;  // there are none: throws Error
 
  private:
   std::shared_ptr<ClassTokenPool> att_pool_head_;

@@ -61,7 +61,11 @@ ModelBundle load_model(const fs::path& folder) {
   const fs::path config_file = folder / "config.json";
   const Json tree = load_json(config_file);
   const auto version = tree.is_object() ? tree.find("deri_model_version") : tree.end();
-  if (version == tree.end()) fail("{}: not a deri model (no 'deri_model_version')", config_file.string());
+  if (version == tree.end()) {
+    if (fs::is_directory(folder / "encoder"))
+      fail("{}: not an encoder but a report writer; its encoder is {}", folder.string(), (folder / "encoder").string());
+    fail("{}: not a deri model (no 'deri_model_version')", config_file.string());
+  }
   if (*version != kModelVersion)
     fail("{}: model version {}, this program reads version {}: train it again or use the matching deri",
          config_file.string(), version->dump(), kModelVersion);

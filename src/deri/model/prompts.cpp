@@ -40,4 +40,10 @@ const std::vector<std::string>& Prompts::texts(const std::string& label) const {
   return found->second;
 }
 
+std::vector<std::string> Prompts::labels() const {
+  std::vector<std::string> labels;
+  for (const auto& entry : texts_) labels.push_back(entry.first);
+  return labels;
+}
+
 }  // namespace deri

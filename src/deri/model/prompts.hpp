@@ -21,6 +21,8 @@ class Prompts {
   // Texts of a label. Throws Error, naming the prompts' file and the label, if there are none.
   const std::vector<std::string>& texts(const std::string& label) const;
   bool empty() const { return texts_.empty(); }
+  // Every label, in alphabetical order.
+  std::vector<std::string> labels() const;
 
  private:
   std::string name_;

@@ -16,18 +16,17 @@ std::vector<std::vector<std::int32_t>> tokenize_texts(const WordPiece& tokenizer
   return token_ids;
 }
 
-TextInput make_text_input(const std::vector<const std::vector<std::int32_t>*>& token_ids, const TextTowerConfig& config,
-                          std::int32_t pad_id, const torch::Device& device) {
+TextInput padded_batch(const std::vector<const std::vector<std::int32_t>*>& token_ids, std::size_t columns,
+                       std::int32_t pad_id, const torch::Device& device) {
   DERI_CHECK(!token_ids.empty());
-  std::size_t width = config.pad_to_max ? static_cast<std::size_t>(config.max_tokens) : 0;
-  for (const auto* ids : token_ids) width = std::max(width, ids->size());
-  const auto rows = static_cast<std::int64_t>(token_ids.size());
-  const auto columns = static_cast<std::int64_t>(width);
-  torch::Tensor ids = torch::full({rows, columns}, pad_id, torch::kInt64);
-  torch::Tensor mask = torch::zeros({rows, columns}, torch::kBool);
+  for (const auto* ids : token_ids) columns = std::max(columns, ids->size());
+  const std::vector<std::int64_t> shape{static_cast<std::int64_t>(token_ids.size()),
+                                        static_cast<std::int64_t>(columns)};
+  torch::Tensor ids = torch::full(shape, pad_id, torch::kInt64);
+  torch::Tensor mask = torch::zeros(shape, torch::kBool);
   auto id_of = ids.accessor<std::int64_t, 2>();
   auto is_token = mask.accessor<bool, 2>();
-  for (std::int64_t row = 0; row < rows; ++row) {
+  for (std::int64_t row = 0; row < shape[0]; ++row) {
     const std::vector<std::int32_t>& tokens = *token_ids[static_cast<std::size_t>(row)];
     for (std::size_t column = 0; column < tokens.size(); ++column) {
       id_of[row][static_cast<std::int64_t>(column)] = tokens[column];
@@ -35,6 +34,11 @@ TextInput make_text_input(const std::vector<const std::vector<std::int32_t>*>& t
     }
   }
   return {ids.to(device), mask.to(device)};
+}
+
+TextInput make_text_input(const std::vector<const std::vector<std::int32_t>*>& token_ids, const TextTowerConfig& config,
+                          std::int32_t pad_id, const torch::Device& device) {
+  return padded_batch(token_ids, config.pad_to_max ? static_cast<std::size_t>(config.max_tokens) : 0, pad_id, device);
 }
 
 }  // namespace deri

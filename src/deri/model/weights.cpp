@@ -2,7 +2,9 @@
 
 #include <cstring>
 
+#include <fmt/format.h>
 #include <torch/serialize.h>
+#include <xxhash.h>
 
 #include "deri/base/error.hpp"
 #include "deri/base/files.hpp"
@@ -62,6 +64,17 @@ NamedTensors module_tensors(const torch::nn::Module& module) {
   for (const auto& entry : module.named_parameters()) tensors.emplace_back(entry.key(), entry.value());
   for (const auto& entry : module.named_buffers()) tensors.emplace_back(entry.key(), entry.value());
   return tensors;
+}
+
+std::string weights_fingerprint(const torch::nn::Module& module) {
+  std::uint64_t hash = 0;
+  for (const auto& [name, tensor] : module_tensors(module)) {
+    const torch::Tensor plain = tensor.detach().to(torch::kCPU).contiguous();
+    const std::string what = fmt::format("{} {}", name, c10::str(plain.sizes()));
+    hash = XXH3_64bits_withSeed(what.data(), what.size(), hash);
+    hash = XXH3_64bits_withSeed(plain.data_ptr(), plain.nbytes(), hash);
+  }
+  return fmt::format("{:016x}", hash);
 }
 
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,

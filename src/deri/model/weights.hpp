@@ -17,6 +17,9 @@ using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 // Parameters and buffers of a module under their full names, parameters first.
 NamedTensors module_tensors(const torch::nn::Module& module);
 
+// A short text that stands for the names, shapes and values of a module's tensors: equal for equal ones.
+std::string weights_fingerprint(const torch::nn::Module& module);
+
 // Writes tensors (moved to the CPU, made contiguous) as safetensors. Throws Error.
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
