@@ -25,6 +25,7 @@ HtmlPage full_page() {
   page.section(std::string("Section ") + kNasty);
   page.subsection(std::string("Subsection ") + kNasty);
   page.paragraph(std::string("Paragraph ") + kNasty);
+  page.marked_paragraph(std::string("Label ") + kNasty, kNasty, {{3, 15, TextMark::kWrong, kNasty}});
   page.note(std::string("Note ") + kNasty);
   page.list({kNasty, "an item"});
   page.code("deri synth --out a\n  --records 3 < b & c");
@@ -60,7 +61,7 @@ TEST(HtmlPage, EscapesTextEverywhere) {
   for (const char* before :
        {"<title>Title ", "<h1>Title ", "<p>Subtitle ", "<h2>Section ", "<h3>Subsection ", "<p>Paragraph ",
         "<aside>Note ", "<li>", "<caption>Caption ", "<td class=\"text\">", "<small>", "<strong>", "<span>",
-        "<figcaption>Figure ", "<figcaption>Figures ", "<summary>Summary ", "<p>Footer "}) {
+        "<figcaption>Figure ", "<figcaption>Figures ", "<summary>Summary ", "<p>Footer ", "<strong>Label "}) {
     EXPECT_THAT(html, HasSubstr(before + escaped));
   }
   EXPECT_EQ(occurrences(html, "</main>"), 1U);
@@ -81,6 +82,45 @@ TEST(HtmlPage, KeepsTheOrderItWasWrittenIn) {
 
 TEST(HtmlPage, CodeKeepsItsLines) {
   EXPECT_THAT(full_page().str(), HasSubstr("<pre>deri synth --out a\n  --records 3 &lt; b &amp; c</pre>"));
+}
+
+TEST(HtmlPage, MarksPartsOfAText) {
+  HtmlPage page("t");
+  page.marked_paragraph("Report", "a <b> & cd\ne",
+                        {{2, 5, TextMark::kRight, "\"b\""},
+                         {5, 6, TextMark::kNeutral, ""},
+                         {8, 9, TextMark::kWrong, "c"},
+                         {9, 12, TextMark::kMissed, "de"}});
+  EXPECT_THAT(page.str(), HasSubstr("<div class=\"marked\"><strong>Report</strong><p>a "
+                                    "<mark class=\"right\" title=\"&quot;b&quot;\">&lt;b&gt;</mark>"
+                                    "<mark class=\"neutral\"> </mark>&amp; <mark class=\"wrong\" title=\"c\">c</mark>"
+                                    "<mark class=\"missed\" title=\"de\">d\ne</mark></p></div>\n"));
+  EXPECT_EQ(markup_error(page.str()), "");
+}
+
+TEST(HtmlPage, MarksHaveLinesOfTheirOwnBesidesColours) {
+  const std::string html = HtmlPage("t").str();
+  for (const char* rule : {"mark.right { color: var(--right); text-decoration-style: solid; }",
+                           "mark.wrong { color: var(--wrong); text-decoration-style: wavy; }",
+                           "mark.missed { color: var(--missed); text-decoration-style: dashed; }"}) {
+    EXPECT_THAT(html, HasSubstr(rule));
+  }
+  for (const char* colour : {"--right: #", "--wrong: #", "--missed: #"})
+    EXPECT_EQ(occurrences(html, colour), 2U) << colour;  // for light and for dark screens
+}
+
+TEST(HtmlPage, MarksThatCutACharacterLeaveAValidDocument) {
+  HtmlPage page("t");
+  page.marked_paragraph("", "\xC3\xA4", {{1, 2, TextMark::kRight, ""}});
+  EXPECT_THAT(page.str(), HasSubstr("<p>\xEF\xBF\xBD<mark class=\"right\">\xEF\xBF\xBD</mark></p>"));
+}
+
+TEST(HtmlPage, RefusesMarksThatOverlapOrLeaveTheText) {
+  HtmlPage page("t");
+  EXPECT_THROW(page.marked_paragraph("", "abc", {{0, 2, {}, ""}, {1, 3, {}, ""}}), InternalError);
+  EXPECT_THROW(page.marked_paragraph("", "abc", {{2, 1, {}, ""}}), InternalError);
+  EXPECT_THROW(page.marked_paragraph("", "abc", {{2, 4, {}, ""}}), InternalError);
+  EXPECT_NO_THROW(page.marked_paragraph("", "abc", {{0, 1, {}, ""}, {1, 3, {}, ""}}));
 }
 
 TEST(HtmlPage, TablesHoldValuesWithIntervals) {

@@ -162,6 +162,10 @@ FindingScores score_findings(const std::vector<ReportFindings>& truth, const std
   return scores;
 }
 
+double micro_f1(const std::vector<ReportFindings>& truth, const std::vector<ReportFindings>& generated) {
+  return Comparison(truth, generated, false).whole().micro[0];
+}
+
 FindingDifference finding_score_difference(const std::vector<ReportFindings>& truth,
                                            const std::vector<ReportFindings>& a, const std::vector<ReportFindings>& b,
                                            const FindingScoreOptions& options) {

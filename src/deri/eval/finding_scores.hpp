@@ -46,6 +46,9 @@ struct FindingScores {
 FindingScores score_findings(const std::vector<ReportFindings>& truth, const std::vector<ReportFindings>& generated,
                              const FindingScoreOptions& options = {});
 
+// The micro F1 alone, without an interval.
+double micro_f1(const std::vector<ReportFindings>& truth, const std::vector<ReportFindings>& generated);
+
 struct FindingDifference {
   PrecisionRecall micro, macro;
 };

@@ -13,10 +13,11 @@ constexpr const char* kStyle = R"css(
 :root {
   color-scheme: light dark;
   --page: #fdfdfc; --ink: #1d2127; --soft: #5d6672; --line: #dfe2e6; --wash: #f3f5f7; --accent: #2c68b5;
+  --right: #1b7a3d; --wrong: #c0271d; --missed: #94560a;
 }
 @media (prefers-color-scheme: dark) {
   :root { --page: #15181c; --ink: #e4e7eb; --soft: #99a3af; --line: #31373f; --wash: #1e2329;
-    --accent: #7fb2f0; }
+    --accent: #7fb2f0; --right: #6fcf8e; --wrong: #ff8a80; --missed: #e5b25d; }
 }
 * { box-sizing: border-box; }
 body {
@@ -31,6 +32,16 @@ header p { margin: .6rem 0 0; color: var(--soft); font-size: 1.1rem; }
 h2 { font-size: 1.4rem; line-height: 1.3; letter-spacing: -.01em; margin: 3rem 0 .75rem; }
 h3 { font-size: 1.08rem; margin: 2rem 0 .5rem; }
 p { margin: 0 0 1rem; overflow-wrap: break-word; }
+.marked { display: grid; grid-template-columns: 8rem 1fr; gap: 0 1rem; align-items: baseline; margin: 0 0 .6rem; }
+.marked > strong { color: var(--soft); font-weight: 600; font-size: .9rem; }
+.marked p { margin: 0; line-height: 1.75; white-space: pre-line; overflow-wrap: anywhere; }
+mark { background: none; color: inherit; text-decoration: underline 2px; text-underline-offset: 4px;
+  text-decoration-skip-ink: none; }
+mark.right { color: var(--right); text-decoration-style: solid; }
+mark.wrong { color: var(--wrong); text-decoration-style: wavy; }
+mark.missed { color: var(--missed); text-decoration-style: dashed; }
+mark.neutral { text-decoration: underline dotted 1px var(--soft); }
+@media (max-width: 600px) { .marked { grid-template-columns: 1fr; } }
 ul { margin: 0 0 1rem; padding-left: 1.3rem; }
 li { margin: .25rem 0; overflow-wrap: break-word; }
 aside {
@@ -80,7 +91,8 @@ footer { margin-top: 3.5rem; padding-top: 1rem; border-top: 1px solid var(--line
   font-size: .85rem; }
 @media print {
   main { max-width: none; padding: 0; }
-  figure, tr, aside, .headlines { break-inside: avoid; }
+  figure, tr, aside, .headlines, .marked { break-inside: avoid; }
+  mark { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .several { width: auto; margin-left: 0; transform: none; break-inside: auto; }
   .several div { grid-template-columns: 1fr 1fr; }
   .several svg { break-inside: avoid; }
@@ -103,6 +115,19 @@ std::string cell_element(const Cell& cell, bool is_text) {
   return fmt::format("<td{}>{}{}{}</td>", is_text ? " class=\"text\"" : "",
                      cell.strong ? fmt::format("<strong>{}</strong>", text) : text, cell.detail.empty() ? "" : " ",
                      small(cell.detail));
+}
+
+const char* mark_class(TextMark mark) {
+  switch (mark) {
+    case TextMark::kRight:
+      return "right";
+    case TextMark::kMissed:
+      return "missed";
+    case TextMark::kWrong:
+      return "wrong";
+    default:
+      return "neutral";
+  }
 }
 
 }  // namespace
@@ -128,6 +153,21 @@ void HtmlPage::subsection(std::string_view heading) {
 
 void HtmlPage::paragraph(std::string_view text) {
   body_ += element("p", text);
+}
+
+void HtmlPage::marked_paragraph(std::string_view label, std::string_view text, const std::vector<MarkedSpan>& spans) {
+  std::string html;
+  std::size_t at = 0;
+  for (const MarkedSpan& span : spans) {
+    DERI_CHECK(at <= span.begin && span.begin <= span.end && span.end <= text.size());
+    html += escape_markup(text.substr(at, span.begin - at));
+    const std::string title = span.title.empty() ? "" : fmt::format(" title=\"{}\"", escape_markup(span.title));
+    html += fmt::format("<mark class=\"{}\"{}>{}</mark>", mark_class(span.mark), title,
+                        escape_markup(text.substr(span.begin, span.end - span.begin)));
+    at = span.end;
+  }
+  body_ += fmt::format("<div class=\"marked\"><strong>{}</strong><p>{}{}</p></div>\n", escape_markup(label), html,
+                       escape_markup(text.substr(at)));
 }
 
 void HtmlPage::note(std::string_view text) {

@@ -41,6 +41,15 @@ struct Headline {
   std::string detail;  // "95 % interval 0.790-0.833; untrained 0.531"
 };
 
+// How a part of a text stands out, by colour and by the line below it. By rising weight.
+enum class TextMark { kNeutral, kRight, kMissed, kWrong };
+
+struct MarkedSpan {
+  std::size_t begin = 0, end = 0;  // bytes [begin, end) of the text
+  TextMark mark = TextMark::kNeutral;
+  std::string title;  // what a pointer that rests on it is told
+};
+
 class HtmlPage {
  public:
   explicit HtmlPage(std::string title, std::string subtitle = "");
@@ -48,6 +57,8 @@ class HtmlPage {
   void section(std::string_view heading);
   void subsection(std::string_view heading);
   void paragraph(std::string_view text);
+  // Beside its label a text with line breaks kept, parts of it marked: spans by position that do not overlap.
+  void marked_paragraph(std::string_view label, std::string_view text, const std::vector<MarkedSpan>& spans);
   // A remark set apart: a caveat, how to read what follows.
   void note(std::string_view text);
   void list(const std::vector<std::string>& items);
