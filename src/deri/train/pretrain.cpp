@@ -10,7 +10,6 @@
 #include "deri/eval/zeroshot.hpp"
 #include "deri/model/huggingface_bert.hpp"
 #include "deri/model/model_folder.hpp"
-#include "deri/text/report.hpp"
 #include "deri/text/wordpiece_trainer.hpp"
 #include "deri/train/augment.hpp"
 #include "deri/train/report_set.hpp"
@@ -23,14 +22,6 @@ namespace fs = std::filesystem;
 
 // Purposes of random numbers, kept apart in mix_seed(); 2 is the loop's.
 constexpr std::uint64_t kModelSeed = 1, kLoaderSeed = 3, kAugmentSeed = 4, kTokenSeed = 5;
-
-// Records of a split whose report says anything.
-std::vector<std::size_t> records_with_report(const Store& store, const char* split) {
-  std::vector<std::size_t> records;
-  for (const std::size_t record : store.split(split))
-    if (count_words(store.record(record).report) > 0) records.push_back(record);
-  return records;
-}
 
 std::shared_ptr<const WordPiece> make_tokenizer(const PretrainConfig& config, const Store& store,
                                                 const std::vector<std::size_t>& training) {

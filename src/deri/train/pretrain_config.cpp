@@ -3,6 +3,7 @@
 #include "deri/base/config.hpp"
 
 namespace deri {
+
 PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   auto config = load_config<PretrainConfig>(path, overrides);
   resolve_file(config.selection.prompts, path);
@@ -15,17 +16,19 @@ PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std
   return config;
 }
 
+void validate(const AugmentConfig& augment) {
+  require(augment.gain >= 0 && augment.gain < 1, "augment.gain must be in [0, 1)");
+  require(augment.shift_seconds >= 0, "augment.shift_seconds must not be negative");
+  require(augment.noise_mv >= 0, "augment.noise_mv must not be negative");
+  require(augment.lead_dropout >= 0 && augment.lead_dropout < 1, "augment.lead_dropout must be in [0, 1)");
+  require(augment.token_dropout >= 0 && augment.token_dropout < 1, "augment.token_dropout must be in [0, 1)");
+}
+
 void validate(const PretrainConfig& config) {
   validate(static_cast<const LoopConfig&>(config));
   require(config.batch_size >= 2, "batch_size must be at least 2: a contrastive loss needs a negative");
   require(config.vocabulary_size >= 100, "vocabulary_size must be at least 100");
-  require(config.augment.gain >= 0 && config.augment.gain < 1, "augment.gain must be in [0, 1)");
-  require(config.augment.shift_seconds >= 0, "augment.shift_seconds must not be negative");
-  require(config.augment.noise_mv >= 0, "augment.noise_mv must not be negative");
-  require(config.augment.lead_dropout >= 0 && config.augment.lead_dropout < 1,
-          "augment.lead_dropout must be in [0, 1)");
-  require(config.augment.token_dropout >= 0 && config.augment.token_dropout < 1,
-          "augment.token_dropout must be in [0, 1)");
+  validate(config.augment);
   require(config.selection.by == "zero-shot" || config.selection.by == "loss",
           "selection.by must be zero-shot or loss");
   if (config.selection.by == "zero-shot") {

@@ -71,5 +71,6 @@ PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std
 
 // Throws Error naming the key.
 void validate(const PretrainConfig& config);
+void validate(const AugmentConfig& augment);
 
 }  // namespace deri

@@ -61,6 +61,13 @@ torch::Tensor ReportSet::same_report(const std::vector<std::size_t>& records, co
   return ids.unsqueeze(0) == ids.unsqueeze(1);
 }
 
+std::vector<std::size_t> records_with_report(const Store& store, const char* split) {
+  std::vector<std::size_t> records;
+  for (const std::size_t record : store.split(split))
+    if (count_words(store.record(record).report) > 0) records.push_back(record);
+  return records;
+}
+
 std::vector<std::string> cleaned_reports(const Store& store, const std::vector<std::size_t>& records) {
   std::vector<std::string> texts;
   texts.reserve(records.size());

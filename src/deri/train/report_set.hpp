@@ -1,7 +1,9 @@
 #pragma once
 // The reports of a store, tokenised once per distinct text.
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <torch/torch.h>
@@ -33,6 +35,9 @@ class ReportSet {
   std::vector<std::size_t> report_of_record_;
   std::vector<std::vector<std::int32_t>> token_ids_;
 };
+
+// Records of a split whose report says anything.
+std::vector<std::size_t> records_with_report(const Store& store, const char* split);
 
 // The reports of a split's records, cleaned: the corpus a vocabulary is learnt from.
 std::vector<std::string> cleaned_reports(const Store& store, const std::vector<std::size_t>& records);
