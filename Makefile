@@ -30,7 +30,9 @@ demo: build
 	$(DERI) prepare ptbxl $(DEMO)/archive --out $(DEMO)/store
 	$(DERI) pretrain --config configs/demo.yaml --data $(DEMO)/store --out $(DEMO)/run
 	$(DERI) zeroshot --model $(DEMO)/run/best --data $(DEMO)/store --labels super,rhythm,form,sub --json $(DEMO)/zeroshot.json
-	$(DERI) page --run $(DEMO)/run --data $(DEMO)/store --zeroshot $(DEMO)/zeroshot.json --out $(DEMO)/index.html \
+	$(DERI) report train --config configs/report-demo.yaml --model $(DEMO)/run/best --data $(DEMO)/store --out $(DEMO)/writer
+	$(DERI) report write --model $(DEMO)/writer/best --data $(DEMO)/store --out $(DEMO)/reports.csv
+	$(DERI) page --run $(DEMO)/run --data $(DEMO)/store --zeroshot $(DEMO)/zeroshot.json --reports $(DEMO)/reports.csv --out $(DEMO)/index.html \
 	  --note "These ECGs are synthetic: the numbers show that the machinery learns, not how well it reads real ECGs."
 	@echo
 	@echo "The results are in $(DEMO)/index.html"
@@ -47,8 +49,9 @@ fuzz:
 bench: setup
 	@tools/setup.sh --bench
 	cmake --preset $(PRESET) -DDERI_BUILD_BENCHMARKS=ON > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
-	cmake --build $(BUILD) --target bench_reading
+	cmake --build $(BUILD) --target bench_reading bench_report_writing
 	$(BUILD)/benchmarks/bench_reading
+	$(BUILD)/benchmarks/bench_report_writing --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
 
 format:
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i

@@ -37,6 +37,9 @@ const std::vector<std::vector<std::string>> kCommands = {{"synth"},
                                                          {"benchmark"},
                                                          {"embed"},
                                                          {"search"},
+                                                         {"report", "train"},
+                                                         {"report", "write"},
+                                                         {"report", "score"},
                                                          {"page"}};
 
 // Data sets that a user must bring.
@@ -93,6 +96,13 @@ class Cli : public ::testing::Test {
     return arguments;
   }
 
+  static std::vector<std::string> with_tiny_writer(std::vector<std::string> arguments) {
+    for (const char* set : {"writer.decoder.width=32", "writer.decoder.layers=1", "writer.decoder.heads=2",
+                            "writer.train_encoder=false", "augment={gain: 0}", "vocabulary_size=300", "epochs=1"})
+      arguments.insert(arguments.end(), {"--set", set});
+    return arguments;
+  }
+
   ProgramResult deri(const std::vector<std::string>& arguments) const { return run_deri(arguments, here_); }
   fs::path at(const std::string& name) const { return folder_.path() / name; }
   void write(const std::string& name, const std::string& text) const { write_file_atomic(at(name), text); }
@@ -125,6 +135,7 @@ TEST_F(Cli, EveryHelpHasAnExampleThatRuns) {
     std::vector<std::string> arguments;
     for (std::string word; words >> std::quoted(word);) arguments.push_back(word);
     if (arguments.front() == "pretrain") arguments = with_tiny_model(arguments);
+    if (arguments.front() == "report" && arguments[1] == "train") arguments = with_tiny_writer(arguments);
     const ProgramResult run = deri(arguments);
     EXPECT_EQ(run.exit_code, 0) << match[1] << '\n' << run.err;
   }
@@ -216,6 +227,48 @@ TEST_F(Cli, EmbeddingsOfFilesAreThoseOfTheirStore) {
   expect_user_error(deri({"embed", "--model", "run/best", "--out", "x.npy"}), HasSubstr("--data"));
   expect_user_error(deri({"embed", "--model", "run/best", "--data", "store", "--view", "mean", "--out", "x.npy"}),
                     HasSubstr("unknown view 'mean'"));
+}
+
+TEST_F(Cli, ReportsOfFilesAreThoseOfTheirStore) {
+  const ProgramResult trained = deri(with_tiny_writer({"-q", "report", "train", "--config", "configs/report-small.yaml",
+                                                       "--model", "run/best", "--data", "store", "--out", "writer"}));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  const std::vector<std::string> write{"-q", "report", "write", "--model", "writer/best"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), write.begin(), write.end());
+    return deri(more);
+  };
+  ASSERT_EQ(with({"--data", "store", "--split", "test", "--out", "reports.csv", "--tokens", "tokens.jsonl"}).exit_code,
+            0);
+  const Store store(at("store"));
+  const StoreRecord& first = store.record(store.split(kTest).front());
+  CsvReader reports(at("reports.csv"), {"record", "generated"});
+  std::vector<std::string> row;
+  ASSERT_TRUE(reports.next(row));
+  EXPECT_EQ(row[reports.column("record")], first.id);
+  const std::string generated = row[reports.column("generated")], lines = read_file(at("tokens.jsonl"));
+  const Json line = parse_json(lines.substr(0, lines.find('\n')), "tokens.jsonl");
+  EXPECT_EQ(line["generated"], generated);
+  EXPECT_LE(line["tokens"][0]["log_probability"].get<double>(), 0);
+
+  const std::string file = "archive/" + first.source + ".hea";
+  const ProgramResult one = with({file, "archive/nothing.hea"});
+  EXPECT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_EQ(one.out, file + "\t" + generated + "\n");
+  EXPECT_THAT(one.err, HasSubstr("nothing.hea"));
+
+  expect_user_error(with({}), HasSubstr("name a store with --data, or ECG files"));
+  expect_user_error(with({"archive/nothing.hea"}), HasSubstr("none of 1 files could be read"));
+  expect_user_error(with({"--data", "store", "--beams", "0"}), HasSubstr("beams is 0"));
+  expect_user_error(with({"--data", "store", "--max-tokens", "1000"}), HasSubstr("max_length is 1000"));
+  expect_user_error(deri({"report", "write", "--model", "run/best", "--data", "store"}),
+                    AllOf(HasSubstr("not a report writer"), HasSubstr("deri report train")));
+  expect_user_error(deri({"zeroshot", "--model", "writer/best", "--data", "store"}),
+                    AllOf(HasSubstr("report writer"), HasSubstr("writer/best/encoder")));
+  write_file_atomic(at("empty.csv"), "record,generated\n");
+  expect_user_error(deri({"report", "score", "--reports", "empty.csv"}), HasSubstr("empty.csv"));
+  expect_user_error(deri({"report", "score", "--reports", "reports.csv", "--against", "reports.csv"}),
+                    HasSubstr("NAME=FILE"));
 }
 
 TEST_F(Cli, SearchFindsAnEcgItself) {

@@ -19,6 +19,7 @@ void add_compare_command(CLI::App& app);
 void add_embed_command(CLI::App& app);
 void add_search_command(CLI::App& app);
 void add_benchmark_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 
 // "Example:\n  deri …" for a subcommand's help.

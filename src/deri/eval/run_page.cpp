@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <sstream>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "deri/base/error.hpp"
@@ -10,7 +11,12 @@
 #include "deri/base/random.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/html_page.hpp"
+#include "deri/eval/report_comparison.hpp"
+#include "deri/eval/report_examples.hpp"
+#include "deri/eval/report_scoring.hpp"
 #include "deri/eval/svg.hpp"
+#include "deri/eval/written_reports.hpp"
+#include "deri/text/findings.hpp"
 #include "deri/text/report.hpp"
 
 namespace deri {
@@ -172,6 +178,29 @@ void add_examples(HtmlPage& page, const RunPageInputs& inputs) {
   }
 }
 
+// The written reports' scores and some of them, drawn at random, with their ECGs.
+void add_written_reports(HtmlPage& page, const RunPageInputs& inputs) {
+  const Store& store = *inputs.store;
+  ReportScoringInputs scoring_inputs;
+  scoring_inputs.reports = read_written_reports(inputs.reports_csv);
+  scoring_inputs.store = &store;
+  scoring_inputs.judge = inputs.bundle;
+  ReportScoring scoring = score_written_reports(scoring_inputs, torch::kCPU);
+  page.section("Reports written by the model");
+  add_to_page(page, scoring.comparison);
+  page.subsection("Some of them, drawn at random (not chosen)");
+  add_report_example_legend(page);
+  std::unordered_map<std::string, std::size_t> index;
+  for (const std::size_t record : store.split(kTest)) index[store.record(record).id] = record;
+  const FindingExtractor extractor;
+  for (const std::size_t i :
+       random_examples(scoring.reports.size(), static_cast<std::size_t>(inputs.examples), inputs.seed)) {
+    ReportExample& example = scoring.reports[i];
+    example.ecg_svg = ecg_paper_svg(millivolts(store, index.at(example.record)), "ECG of record " + example.record);
+    add_report_example(page, example, extractor);
+  }
+}
+
 }  // namespace
 
 std::string run_page(const RunPageInputs& inputs) {
@@ -201,6 +230,7 @@ std::string run_page(const RunPageInputs& inputs) {
         zero_shot.at("interval").get<std::string>(), zero_shot.at("threshold_chosen_on").get<std::string>()));
     for (const auto& [set, result] : label_sets.items()) add_label_set(page, set, result);
     add_examples(page, inputs);
+    if (!inputs.reports_csv.empty()) add_written_reports(page, inputs);
     page.footer(fmt::format("Written by deri {}. Not a medical device: for research only.", DERI_VERSION));
     return page.str();
   } catch (const nlohmann::json::exception& error) {
