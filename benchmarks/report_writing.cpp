@@ -8,6 +8,7 @@
 #include <torch/torch.h>
 
 #include "deri/base/memory.hpp"
+#include "deri/nn/computation_threads.hpp"
 #include "deri/nn/decoding.hpp"
 #include "deri/nn/gpt2.hpp"
 #include "deri/nn/gpt2_session.hpp"
@@ -94,7 +95,9 @@ BENCHMARK(plain_loop)->Unit(benchmark::kMillisecond)->UseRealTime();
 }  // namespace
 
 int main(int argc, char** argv) {
-  deri::keep_freed_memory();  // as the program does
+  // As the program does.
+  deri::keep_freed_memory();
+  deri::set_computation_threads(0);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -28,6 +28,17 @@ target_include_directories(deri_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 separate_arguments(DERI_TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(deri_torch INTERFACE ${DERI_TORCH_FLAGS})
 
+# OpenBLAS's own threads and libtorch's (OpenMP) would wait for each other by spinning on the same cores; its OpenMP variant
+# shares them. An rpath of the old kind, which counts for libtorch's dependencies, too, chooses it whatever the
+# system's default is.
+find_path(DERI_OPENBLAS_OPENMP libopenblas.so.0 PATHS /usr/lib PATH_SUFFIXES ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp
+                                                                             openblas-openmp)
+if(DERI_OPENBLAS_OPENMP)
+  target_link_options(deri_torch INTERFACE -Wl,--disable-new-dtags -Wl,-rpath,${DERI_OPENBLAS_OPENMP})
+else()
+  message(WARNING "OpenBLAS for OpenMP (libopenblas0-openmp) was not found: training will be slower")
+endif()
+
 # deri_optional(NAME FOUND WHAT): sets DERI_WITH_<NAME> to 1 or 0, which the sources of the stage that uses it see. Without
 # the library of a reader, the program says of such a file that this build cannot read it.
 function(deri_optional name found what)

@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   g++ make cmake ninja-build ccache pkg-config
-  libtorch-dev libgloo-dev libopenblas-dev libdnnl-dev
+  libtorch-dev libgloo-dev libopenblas-dev libopenblas0-openmp libdnnl-dev
   libcli11-dev libfmt-dev libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev
   libutf8proc-dev libsoxr-dev libxxhash-dev zlib1g-dev libpugixml-dev
   libdcmtk-dev libbiosig-dev libflac-dev libcairo2-dev

@@ -7,6 +7,7 @@
 #include "deri/base/log.hpp"
 #include "deri/experiment/run_suite.hpp"
 #include "deri/experiment/tables.hpp"
+#include "deri/nn/computation_threads.hpp"
 
 namespace deri {
 namespace {
@@ -49,7 +50,7 @@ void add_benchmark_command(CLI::App& app) {
   command->add_option("--device", options->run.device, "cpu, cuda, cuda:N")->capture_default_str();
   command->footer(example("deri benchmark configs/suites/smoke.yaml --out smoke"));
   command->callback([options] {
-    if (options->threads > 0) torch::set_num_threads(options->threads);
+    set_computation_threads(options->threads);
     options->run.data = named_stores(options->data);
     const SuiteResults results = run_suite(load_suite(options->suite), options->run);
     std::cout << markdown_tables(results);

@@ -7,6 +7,7 @@
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/base/memory.hpp"
+#include "deri/nn/computation_threads.hpp"
 
 namespace deri {
 namespace {
@@ -59,5 +60,6 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   deri::keep_freed_memory();
+  deri::set_computation_threads(0);
   return deri::run(argc, argv);
 }

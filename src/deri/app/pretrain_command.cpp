@@ -2,6 +2,7 @@
 
 #include "deri/app/commands.hpp"
 #include "deri/base/log.hpp"
+#include "deri/nn/computation_threads.hpp"
 #include "deri/train/pretrain.hpp"
 
 namespace deri {
@@ -25,7 +26,7 @@ void add_pretrain_command(CLI::App& app) {
       ->check(CLI::Range(0, 4096));
   command->footer(example("deri pretrain --config configs/demo.yaml --data store --out run --set epochs=2"));
   command->callback([options] {
-    if (options->threads > 0) torch::set_num_threads(options->threads);
+    set_computation_threads(options->threads);
     const PretrainConfig config = load_pretrain_config(options->config, options->overrides);
     const Store store(options->data);
     const Json summary = pretrain(config, store, options->out, options->resume);

@@ -2,6 +2,7 @@
 
 #include "deri/app/commands.hpp"
 #include "deri/base/log.hpp"
+#include "deri/nn/computation_threads.hpp"
 #include "deri/train/text_pretrain.hpp"
 
 namespace deri {
@@ -32,7 +33,7 @@ void add_pretrain_text_command(CLI::App& app) {
   command->footer(
       example("deri pretrain-text --config configs/text-small.yaml --reports store --out text-run --set epochs=1"));
   command->callback([options] {
-    if (options->threads > 0) torch::set_num_threads(options->threads);
+    set_computation_threads(options->threads);
     const TextPretrainConfig config = load_text_pretrain_config(options->config, options->overrides);
     const ReportCorpus corpus = read_report_corpus(options->reports, parse_report_language(config.report_language));
     const Json summary = pretrain_text(config, corpus, options->reports, options->out, options->resume);

@@ -14,6 +14,7 @@
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/report_scoring.hpp"
 #include "deri/eval/report_writing.hpp"
+#include "deri/nn/computation_threads.hpp"
 #include "deri/text/report.hpp"
 #include "deri/train/report_train.hpp"
 
@@ -44,7 +45,7 @@ void add_train_command(CLI::App& report) {
   command->footer(
       example("deri report train --config configs/report-small.yaml --model run/best --data store --out writer"));
   command->callback([options] {
-    if (options->threads > 0) torch::set_num_threads(options->threads);
+    set_computation_threads(options->threads);
     const ReportTrainConfig config = load_report_train_config(options->config, options->overrides);
     const Json summary = train_report_writer(config, load_model(options->model), options->model, Store(options->data),
                                              options->out, options->resume);
