@@ -92,8 +92,9 @@ class Scoring {
   ReportScoring run() {
     gather_systems();
     judge_systems();
-    result_.comparison = compare_report_systems(truth_.reports, in_english(truth_.reports), true_classes_, classes_,
-                                                judged_, inputs_.options);
+    english_truth_ = in_english(truth_.reports);
+    result_.comparison =
+        compare_report_systems(truth_.reports, english_truth_, true_classes_, classes_, judged_, inputs_.options);
     keep_reports();
     return std::move(result_);
   }
@@ -157,12 +158,12 @@ class Scoring {
   }
 
   void judge_label_sets(const ReportJudge& judge, const System& system, ReportSystem& judged) {
-    if (inputs_.store == nullptr) return;
+    if (inputs_.store == nullptr || inputs_.label_sets.empty()) return;
     if (system.validation_texts.empty()) {
       result_.not_computed.push_back(
-          fmt::format("labels told from the reports of {}: thresholds need its reports of the validation split "
-                      "(deri report write --split validation,{})",
-                      system.name, inputs_.split));
+          fmt::format("labels told from the reports of {}: thresholds need its reports of the validation split beside "
+                      "those scored (deri report write --split validation,test)",
+                      system.name));
       return;
     }
     for (const std::string& set : inputs_.label_sets)
@@ -174,12 +175,11 @@ class Scoring {
     std::unordered_map<std::string, const WrittenReport*> written;
     for (const WrittenReport& report : inputs_.reports)
       if (report.split == inputs_.split) written[report.record] = &report;
-    const std::vector<std::string> english_truth = in_english(truth_.reports);
     for (std::size_t i = 0; i < truth_.records.size(); ++i)
       result_.reports.push_back({.record = truth_.records[i],
                                  .truth = truth_.reports[i],
                                  .generated = judged_.front().texts[i],
-                                 .english_truth = english_truth[i],
+                                 .english_truth = english_truth_[i],
                                  .english_generated = judged_.front().english_texts[i],
                                  .log_probability = written.at(truth_.records[i])->log_probability,
                                  .tokens = written.at(truth_.records[i])->tokens});
@@ -189,6 +189,7 @@ class Scoring {
   torch::Device device_;
   ReportScoring result_;
   TrueReports truth_, validation_;
+  std::vector<std::string> english_truth_;
   std::vector<std::size_t> records_, validation_records_;  // of the store
   std::vector<System> systems_;
   std::vector<ReportSystem> judged_;

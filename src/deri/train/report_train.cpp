@@ -83,11 +83,12 @@ class WriterTraining : public TrainingTask {
   void tokenize(const std::vector<std::size_t>& records, const std::vector<std::string>& reports);
   // A frozen encoder's words on these records, if they may be kept.
   void keep_encodings(const std::vector<std::size_t>& records, bool augmented);
+  torch::Tensor kept_encodings(const std::vector<std::size_t>& records) const;  // on the CPU
   torch::Tensor encoded(Batch& batch);
   TextInput reports_of(const std::vector<std::size_t>& records) const;
   // `ids` with some tokens hidden: what the decoder reads.
   torch::Tensor thinned(const TextInput& reports, std::uint64_t seed) const;
-  std::vector<WrittenText> write_validation(std::size_t records);
+  std::vector<WrittenText> write_validation(std::size_t count);  // of the first records, greedily
   double finding_f1();
   void write_samples(std::int64_t epoch);
 
@@ -168,13 +169,16 @@ void WriterTraining::keep_encodings(const std::vector<std::size_t>& records, boo
   for (std::size_t i = 0; i < records.size(); ++i) kept_rows_[records[i]] = before + static_cast<std::int64_t>(i);
 }
 
-torch::Tensor WriterTraining::encoded(Batch& batch) {
-  if (!kept_rows_.contains(batch.indices.front()))
-    return bundle_.writer->encode(ecg_tensor(batch, bundle_.encoder.config.input, device_));
+torch::Tensor WriterTraining::kept_encodings(const std::vector<std::size_t>& records) const {
   std::vector<std::int64_t> rows;
-  rows.reserve(batch.indices.size());
-  for (const std::size_t record : batch.indices) rows.push_back(kept_rows_.at(record));
-  return kept_.index_select(0, torch::tensor(rows, torch::kInt64)).to(device_);
+  rows.reserve(records.size());
+  for (const std::size_t record : records) rows.push_back(kept_rows_.at(record));
+  return kept_.index_select(0, torch::tensor(rows, torch::kInt64));
+}
+
+torch::Tensor WriterTraining::encoded(Batch& batch) {
+  if (kept_rows_.contains(batch.indices.front())) return kept_encodings(batch.indices).to(device_);
+  return bundle_.writer->encode(ecg_tensor(batch, bundle_.encoder.config.input, device_));
 }
 
 TextInput WriterTraining::reports_of(const std::vector<std::size_t>& records) const {
@@ -224,24 +228,18 @@ std::map<std::string, double> WriterTraining::validate() {
   return numbers;
 }
 
-std::vector<WrittenText> WriterTraining::write_validation(std::size_t records) {
+std::vector<WrittenText> WriterTraining::write_validation(std::size_t count) {
   WritingOptions greedy;
   greedy.beams = 1;
   greedy.batch_size = config_.batch_size;
-  std::vector<WrittenText> written;
-  Batch batch;
-  for (std::size_t i = 0; i < std::min(records, validation_.size()); i += static_cast<std::size_t>(greedy.batch_size)) {
-    const std::size_t end = std::min({records, validation_.size(), i + static_cast<std::size_t>(greedy.batch_size)});
-    batch.indices.assign(validation_.begin() + static_cast<std::ptrdiff_t>(i),
-                         validation_.begin() + static_cast<std::ptrdiff_t>(end));
-    batch.ecg.assign(batch.indices.size() * reader_.values(), 0);
-    if (!kept_rows_.contains(batch.indices.front()))
-      for (std::size_t k = 0; k < batch.indices.size(); ++k)
-        reader_.read(batch.indices[k], std::span(batch.ecg).subspan(k * reader_.values(), reader_.values()));
-    std::vector<WrittenText> more = write_reports(bundle_, encoded(batch), greedy, device_);
-    written.insert(written.end(), more.begin(), more.end());
-  }
-  return written;
+  const std::vector<std::size_t> records(
+      validation_.begin(), validation_.begin() + static_cast<std::ptrdiff_t>(std::min(count, validation_.size())));
+  if (records.empty()) return {};
+  return write_reports(bundle_,
+                       kept_rows_.contains(records.front())
+                           ? kept_encodings(records)
+                           : encode_records(*bundle_.writer, reader_, records, config_.batch_size, device_),
+                       greedy, device_);
 }
 
 double WriterTraining::finding_f1() {
