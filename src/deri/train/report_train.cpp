@@ -33,8 +33,9 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kWriterSeed = 21, kWriterLoaderSeed = 22, kWriterAugmentSeed = 23, kHiddenTokenSeed = 24,
                         kRandomEncoderSeed = 25;
 
-std::shared_ptr<const ReportTokenizer> make_tokenizer(const ReportTrainConfig& config, const ModelBundle& encoder,
-                                                      const std::vector<std::string>& reports) {
+std::shared_ptr<const ReportTokenizer> make_writer_tokenizer(const ReportTrainConfig& config,
+                                                             const ModelBundle& encoder,
+                                                             const std::vector<std::string>& reports) {
   const ReportDecoderConfig& decoder = config.writer.decoder;
   if (!decoder.pretrained.empty()) return nullptr;  // it has its own
   if (decoder.kind == "relational") return make_report_tokenizer(*encoder.tokenizer);
@@ -47,7 +48,7 @@ WriterBundle initial_writer(const ReportTrainConfig& config, const ModelBundle& 
                             const std::vector<std::string>& reports, const torch::Device& device) {
   ModelBundle used =
       config.random_encoder ? untrained_twin(encoder, mix_seed(config.seed, {kRandomEncoderSeed})) : encoder;
-  WriterBundle bundle = new_writer(config.writer, std::move(used), make_tokenizer(config, encoder, reports),
+  WriterBundle bundle = new_writer(config.writer, std::move(used), make_writer_tokenizer(config, encoder, reports),
                                    mix_seed(config.seed, {kWriterSeed}));
   bundle.writer->to(device);
   return bundle;
@@ -74,15 +75,17 @@ class WriterTraining : public TrainingTask {
   void save(const fs::path& folder, const RunPosition& position,
             const std::map<std::string, double>& validation) override;
 
-  // Numbers for the log, the summary and data.json.
+  // What a frozen encoder says of the records is computed, if it stays the same and is not too much to be kept. Takes
+  // as long as encoding them; without it, it is done in every epoch.
+  void keep_encodings();
+  // Numbers for the log and the summary.
   Json facts() const;
 
  private:
   LoaderOptions training_options() const;
   bool by_findings() const { return config_.select_by == "findings"; }
   void tokenize(const std::vector<std::size_t>& records, const std::vector<std::string>& reports);
-  // A frozen encoder's words on these records, if they may be kept.
-  void keep_encodings(const std::vector<std::size_t>& records, bool augmented);
+  void keep_encodings_of(const std::vector<std::size_t>& records);
   torch::Tensor kept_encodings(const std::vector<std::size_t>& records) const;  // on the CPU
   torch::Tensor encoded(Batch& batch);
   TextInput reports_of(const std::vector<std::size_t>& records) const;
@@ -123,12 +126,6 @@ WriterTraining::WriterTraining(const ReportTrainConfig& config, const ModelBundl
       loader_(reader_, training_, training_options()) {
   tokenize(training_, cleaned_reports(store, training_));
   tokenize(validation_, validation_reports_);
-  if (!config_.writer.train_encoder) {
-    const AugmentConfig& augment = config_.augment;
-    keep_encodings(training_,
-                   augment.gain > 0 || augment.shift_seconds > 0 || augment.noise_mv > 0 || augment.lead_dropout > 0);
-    keep_encodings(validation_, false);
-  }
   if (by_findings()) validation_findings_ = extract_findings(FindingExtractor(), in_english(validation_reports_));
 }
 
@@ -154,8 +151,16 @@ void WriterTraining::tokenize(const std::vector<std::size_t>& records, const std
   }
 }
 
-void WriterTraining::keep_encodings(const std::vector<std::size_t>& records, bool augmented) {
-  if (augmented) return;
+void WriterTraining::keep_encodings() {
+  if (config_.writer.train_encoder) return;
+  const AugmentConfig& augment = config_.augment;
+  const bool augmented =
+      augment.gain > 0 || augment.shift_seconds > 0 || augment.noise_mv > 0 || augment.lead_dropout > 0;
+  if (!augmented) keep_encodings_of(training_);
+  keep_encodings_of(validation_);
+}
+
+void WriterTraining::keep_encodings_of(const std::vector<std::size_t>& records) {
   const torch::Tensor first = encode_records(*bundle_.writer, reader_, {records.front()}, 1, device_);
   const double mebibytes = static_cast<double>(first.nbytes()) * static_cast<double>(records.size()) / (1 << 20);
   if (mebibytes > static_cast<double>(config_.kept_encodings)) {
@@ -351,8 +356,9 @@ Json train_report_writer(const ReportTrainConfig& config, const ModelBundle& enc
       store.path().string(), facts["training_reports"].dump(), facts["validation_reports"].dump(),
       facts["vocabulary"].dump(), facts["records_without_report"].dump(), facts["reports_cut"].dump(),
       config.writer.max_tokens);
+  task.keep_encodings();
   Json summary = run_training(task, config, run, resume);
-  summary.update(facts);
+  summary.update(task.facts());
   save_json(run / "summary.json", summary);
   return summary;
 }

@@ -25,8 +25,8 @@ struct ReportTrainConfig : LoopConfig {
   bool random_encoder = false;     // a control: the encoder's weights are drawn anew, and stay so if they are frozen
   std::string select_by = "loss";  // best/ has the lowest validation loss, or the highest micro F1 of findings
   std::int64_t samples = 3;        // validation reports written down after each epoch
-  // What a frozen encoder says of the training records is computed once and kept, if it takes no more than this, MiB.
-  std::int64_t kept_encodings = 4096;
+  // What a frozen encoder says of a split's records is computed once and kept, if it takes no more than this, MiB.
+  std::int64_t kept_encodings = 2048;
 
   template <typename Visitor>
   void visit(Visitor& field) {
