@@ -98,7 +98,7 @@ class Cli : public ::testing::Test {
 
   static std::vector<std::string> with_tiny_writer(std::vector<std::string> arguments) {
     for (const char* set : {"writer.decoder.width=32", "writer.decoder.layers=1", "writer.decoder.heads=2",
-                            "writer.train_encoder=false", "augment={gain: 0}", "vocabulary_size=300", "epochs=1"})
+                            "vocabulary_size=300", "epochs=1"})
       arguments.insert(arguments.end(), {"--set", set});
     return arguments;
   }
