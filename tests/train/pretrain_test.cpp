@@ -12,7 +12,7 @@
 #include "deri/eval/zeroshot.hpp"
 #include "deri/model/model_folder.hpp"
 #include "deri/train/checkpoint.hpp"
-#include "deri/train/precision.hpp"
+#include "deri/nn/precision.hpp"
 
 namespace deri {
 namespace {

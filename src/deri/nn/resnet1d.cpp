@@ -1,6 +1,10 @@
 #include "deri/nn/resnet1d.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
+
+#include "deri/nn/kernels.hpp"
 
 namespace deri {
 namespace {
@@ -35,6 +39,10 @@ class Shortcut : public torch::nn::Module {
 
   Tensor forward(const Tensor& x) { return conv_ ? norm_(convolve(conv_, x)) : x; }
 
+  std::optional<NormedConvolution> layer() const {
+    return conv_ ? std::optional(NormedConvolution{conv_, norm_}) : std::nullopt;
+  }
+
  private:
   torch::nn::Conv1d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
@@ -52,6 +60,10 @@ class BasicBlock : public ResidualBlock {
   Tensor forward(const Tensor& x) override {
     const Tensor hidden = bn1_(convolve(conv1_, x)).relu_();
     return (bn2_(convolve(conv2_, hidden)) + shortcut_->forward(x)).relu_();
+  }
+
+  FusedBlock layers() const override {
+    return {.chain = {{conv1_, bn1_}, {conv2_, bn2_}}, .shortcut = shortcut_->layer()};
   }
 
  private:
@@ -75,6 +87,10 @@ class Bottleneck : public ResidualBlock {
     Tensor hidden = bn1_(convolve(conv1_, x)).relu_();
     hidden = bn2_(convolve(conv2_, hidden)).relu_();
     return (bn3_(convolve(conv3_, hidden)) + shortcut_->forward(x)).relu_();
+  }
+
+  FusedBlock layers() const override {
+    return {.chain = {{conv1_, bn1_}, {conv2_, bn2_}, {conv3_, bn3_}}, .shortcut = shortcut_->layer()};
   }
 
  private:
@@ -112,13 +128,26 @@ torch::nn::ModuleList ResNet1d::make_stage(std::int64_t width, int blocks, std::
 }
 
 Tensor ResNet1d::forward(const Tensor& ecg) {
+  const bool constant_norms = !is_training() && torch::GradMode::is_enabled();  // a gradient we have no kernels for
+  const auto type = ecg.requires_grad() || constant_norms ? std::nullopt : fast_type(ecg);
+  if (type) return fused().forward(ecg, *type, is_training());
   // Channels last is the layout that convolutions compute in without reordering, but libtorch's batch statistics lose
   // digits in it (plain float32 sums over all time steps), and its backward pass gains nothing.
-  const auto layout = is_training() ? torch::MemoryFormat::Contiguous : torch::MemoryFormat::ChannelsLast;
-  Tensor x = ecg.unsqueeze(2).contiguous(layout);
+  const bool contiguous = is_training() || kernels() == Kernels::kPlain;
+  Tensor x =
+      ecg.unsqueeze(2).contiguous(contiguous ? torch::MemoryFormat::Contiguous : torch::MemoryFormat::ChannelsLast);
   x = bn1_(convolve(conv1_, x)).relu_();
   for (const auto& block : blocks_) x = block->forward(x);
   return x.squeeze(2);
+}
+
+FusedResNet& ResNet1d::fused() {
+  if (!fused_) {
+    std::vector<FusedBlock> blocks{{.chain = {{conv1_, bn1_}}, .residual = false}};
+    for (const auto& block : blocks_) blocks.push_back(block->layers());
+    fused_ = std::make_unique<FusedResNet>(std::move(blocks));
+  }
+  return *fused_;
 }
 
 std::int64_t ResNet1d::tokens(std::int64_t samples) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "deri/nn/backbone.hpp"
+#include "deri/nn/fused_resnet.hpp"
 
 namespace deri {
 
@@ -13,6 +14,8 @@ namespace deri {
 class ResidualBlock : public torch::nn::Module {
  public:
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  // Its layers, for the kernels that compute the network in one piece.
+  virtual FusedBlock layers() const = 0;
 };
 
 struct ResNet1dOptions {
@@ -31,11 +34,13 @@ class ResNet1d : public Backbone {
 
  private:
   torch::nn::ModuleList make_stage(std::int64_t width, int blocks, std::int64_t stride, bool bottleneck);
+  FusedResNet& fused();
 
   torch::nn::Conv1d conv1_{nullptr};
   torch::nn::BatchNorm2d bn1_{nullptr};
   std::vector<std::shared_ptr<ResidualBlock>> blocks_;
   std::int64_t features_ = 64;
+  std::unique_ptr<FusedResNet> fused_;
 };
 
 }  // namespace deri

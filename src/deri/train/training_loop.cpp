@@ -12,7 +12,7 @@
 #include "deri/base/progress.hpp"
 #include "deri/base/random.hpp"
 #include "deri/eval/embedding.hpp"
-#include "deri/train/precision.hpp"
+#include "deri/nn/precision.hpp"
 #include "deri/train/run_log.hpp"
 
 namespace deri {

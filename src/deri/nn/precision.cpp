@@ -1,4 +1,4 @@
-#include "deri/train/precision.hpp"
+#include "deri/nn/precision.hpp"
 
 #include <ATen/autocast_mode.h>
 
@@ -39,6 +39,14 @@ AutocastGuard::~AutocastGuard() {
   if (!active_) return;
   at::autocast::clear_cache();  // cached bfloat16 weights go stale with the next optimiser step
   set_autocast(device_, false);
+}
+
+bool autocast_on_cpu() {
+#if TORCH_VERSION_MAJOR >= 2 && TORCH_VERSION_MINOR >= 4
+  return at::autocast::is_autocast_enabled(torch::kCPU);
+#else
+  return at::autocast::is_cpu_enabled();
+#endif
 }
 
 }  // namespace deri

@@ -26,4 +26,7 @@ class AutocastGuard {
   torch::DeviceType device_;
 };
 
+// Whether bfloat16 is switched on for the CPU in this thread.
+bool autocast_on_cpu();
+
 }  // namespace deri

@@ -1,0 +1,226 @@
+#include "deri/nn/blocked_convolution.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "deri/base/error.hpp"
+#include "deri/nn/single_thread.hpp"
+
+#if DERI_WITH_ONEDNN
+#include "deri/nn/onednn.hpp"
+#endif
+
+namespace deri {
+
+#if DERI_WITH_ONEDNN
+
+namespace {
+
+using Layout = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
+
+}  // namespace
+
+struct ConvolutionScratch::State {
+  dnnl::stream stream{onednn_engine()};
+  AlignedBuffer buffer;
+};
+
+struct BlockedConvolution::Kernels {
+  struct WeightGradient {
+    dnnl::convolution_backward_weights::primitive_desc description;
+    dnnl::convolution_backward_weights kernel;
+  };
+
+  ConvolutionShape shape;
+  std::int64_t in;
+  Type type;
+  Tag rows;
+  dnnl::convolution_forward::primitive_desc forward_description;
+  dnnl::convolution_forward forward;
+  dnnl::convolution_backward_data::primitive_desc data_description;
+  dnnl::convolution_backward_data backward_data;
+  Layout gradient_layout;
+  std::map<std::int64_t, WeightGradient> weight_gradients;  // by records
+  dnnl::memory forward_weights, backward_weights;
+
+  std::int64_t out_length() const { return (shape.length - 1) / shape.stride + 1; }
+  Layout x_layout(std::int64_t records) const { return {{records, in, shape.length}, type, rows}; }
+  Layout y_layout(std::int64_t records) const { return {{records, shape.out, out_length()}, type, rows}; }
+  Layout weight_layout(Type weight_type, Tag tag) const { return {{shape.out, in, shape.kernel}, weight_type, tag}; }
+
+  dnnl::convolution_forward::primitive_desc describe(std::int64_t records, const Layout& weights) const {
+    const std::int64_t padding = shape.kernel / 2;
+    return {{dnnl::prop_kind::forward_training,
+             dnnl::algorithm::convolution_direct,
+             x_layout(records),
+             weights,
+             y_layout(records),
+             {shape.stride},
+             {padding},
+             {padding}},
+            user_scratchpad(),
+            onednn_engine()};
+  }
+
+  WeightGradient describe_weight_gradient(std::int64_t records, const Layout& gradient) const {
+    const std::int64_t padding = shape.kernel / 2;
+    dnnl::convolution_backward_weights::primitive_desc description({dnnl::algorithm::convolution_direct,
+                                                                    x_layout(records),
+                                                                    gradient,
+                                                                    y_layout(records),
+                                                                    {shape.stride},
+                                                                    {padding},
+                                                                    {padding}},
+                                                                   user_scratchpad(), onednn_engine(),
+                                                                   describe(records, weight_layout(type, Tag::any)));
+    return {description, dnnl::convolution_backward_weights(description)};
+  }
+};
+
+int BlockedConvolution::block_width() {
+  return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core ? 16 : 8;
+}
+
+BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloat16)
+    : shape_(shape), kernels_(std::make_unique<Kernels>()) {
+  const SingleThread one_thread;
+  const std::int64_t width = block_width();
+  in_ = (shape.in + width - 1) / width * width;
+  DERI_CHECK(shape.out % width == 0 && shape.kernel % 2 == 1);
+  Kernels& k = *kernels_;
+  k.shape = shape;
+  k.in = in_;
+  k.type = bfloat16 ? Type::bf16 : Type::f32;
+  k.rows = width == 16 ? Tag::nCw16c : Tag::nCw8c;
+  k.forward_description = k.describe(1, k.weight_layout(k.type, Tag::any));
+  k.forward = dnnl::convolution_forward(k.forward_description);
+  const std::int64_t padding = shape.kernel / 2;
+  k.data_description =
+      dnnl::convolution_backward_data::primitive_desc({dnnl::algorithm::convolution_direct,
+                                                       k.x_layout(1),
+                                                       k.weight_layout(k.type, Tag::any),
+                                                       k.y_layout(1),
+                                                       {shape.stride},
+                                                       {padding},
+                                                       {padding}},
+                                                      user_scratchpad(), onednn_engine(), k.forward_description);
+  k.backward_data = dnnl::convolution_backward_data(k.data_description);
+  k.gradient_layout =
+      k.describe_weight_gradient(1, k.weight_layout(Type::f32, Tag::any)).description.diff_weights_desc();
+}
+
+void BlockedConvolution::set_weights(const float* weights, bool for_backward) {
+  Kernels& k = *kernels_;
+  const auto row = static_cast<std::size_t>(shape_.in * shape_.kernel);
+  const auto padded_row = static_cast<std::size_t>(in_ * shape_.kernel);
+  std::vector<float> padded;
+  if (in_ != shape_.in) {
+    padded.resize(static_cast<std::size_t>(shape_.out) * padded_row);
+    for (std::size_t o = 0; o < static_cast<std::size_t>(shape_.out); ++o)
+      std::copy_n(weights + o * row, row, padded.begin() + static_cast<std::ptrdiff_t>(o * padded_row));
+    weights = padded.data();
+  }
+  const dnnl::memory plain = onednn_view(k.weight_layout(Type::f32, Tag::oiw), weights);
+  const auto pack = [&](dnnl::memory& packed, const Layout& layout) {
+    if (!packed) packed = dnnl::memory(layout, onednn_engine());
+    onednn_reorder(plain, packed);
+  };
+  pack(k.forward_weights, k.forward_description.weights_desc());
+  if (for_backward) pack(k.backward_weights, k.data_description.weights_desc());
+}
+
+void BlockedConvolution::forward(const void* x, void* y, ConvolutionScratch& scratch) const {
+  const Kernels& k = *kernels_;
+  const Layout& pad = k.forward_description.scratchpad_desc();
+  k.forward.execute(scratch.state_->stream,
+                    {{DNNL_ARG_SRC, onednn_view(k.forward_description.src_desc(), x)},
+                     {DNNL_ARG_WEIGHTS, k.forward_weights},
+                     {DNNL_ARG_DST, onednn_view(k.forward_description.dst_desc(), y)},
+                     {DNNL_ARG_SCRATCHPAD, onednn_view(pad, scratch.state_->buffer.at_least(pad.get_size()))}});
+}
+
+void BlockedConvolution::backward_data(const void* y_gradient, void* x_gradient, ConvolutionScratch& scratch) const {
+  const Kernels& k = *kernels_;
+  const Layout& pad = k.data_description.scratchpad_desc();
+  k.backward_data.execute(scratch.state_->stream,
+                          {{DNNL_ARG_DIFF_DST, onednn_view(k.data_description.diff_dst_desc(), y_gradient)},
+                           {DNNL_ARG_WEIGHTS, k.backward_weights},
+                           {DNNL_ARG_DIFF_SRC, onednn_view(k.data_description.diff_src_desc(), x_gradient)},
+                           {DNNL_ARG_SCRATCHPAD, onednn_view(pad, scratch.state_->buffer.at_least(pad.get_size()))}});
+}
+
+std::size_t BlockedConvolution::weight_gradient_values() const {
+  return kernels_->gradient_layout.get_size() / sizeof(float);
+}
+
+void BlockedConvolution::prepare_backward(std::int64_t records) {
+  const SingleThread one_thread;
+  Kernels& k = *kernels_;
+  if (k.weight_gradients.contains(records)) return;
+  k.weight_gradients.emplace(records, k.describe_weight_gradient(records, k.gradient_layout));
+}
+
+void BlockedConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
+                                          ConvolutionScratch& scratch) const {
+  const Kernels::WeightGradient& step = kernels_->weight_gradients.at(records);
+  const Layout& pad = step.description.scratchpad_desc();
+  step.kernel.execute(scratch.state_->stream,
+                      {{DNNL_ARG_SRC, onednn_view(step.description.src_desc(), x)},
+                       {DNNL_ARG_DIFF_DST, onednn_view(step.description.diff_dst_desc(), y_gradient)},
+                       {DNNL_ARG_DIFF_WEIGHTS, onednn_view(step.description.diff_weights_desc(), gradient)},
+                       {DNNL_ARG_SCRATCHPAD, onednn_view(pad, scratch.state_->buffer.at_least(pad.get_size()))}});
+}
+
+void BlockedConvolution::unpack_weight_gradient(const float* gradient, float* plain) const {
+  const Kernels& k = *kernels_;
+  const dnnl::memory packed = onednn_view(k.gradient_layout, gradient);
+  if (in_ == shape_.in) {
+    dnnl::memory result = onednn_view(k.weight_layout(Type::f32, Tag::oiw), plain);
+    onednn_reorder(packed, result);
+    return;
+  }
+  const auto row = static_cast<std::size_t>(shape_.in * shape_.kernel);
+  const auto padded_row = static_cast<std::size_t>(in_ * shape_.kernel);
+  std::vector<float> padded(static_cast<std::size_t>(shape_.out) * padded_row);
+  dnnl::memory result = onednn_view(k.weight_layout(Type::f32, Tag::oiw), padded.data());
+  onednn_reorder(packed, result);
+  for (std::size_t o = 0; o < static_cast<std::size_t>(shape_.out); ++o)
+    std::copy_n(padded.begin() + static_cast<std::ptrdiff_t>(o * padded_row), row, plain + o * row);
+}
+
+ConvolutionScratch::ConvolutionScratch() : state_(std::make_unique<State>()) {}
+
+#else
+
+struct ConvolutionScratch::State {};
+struct BlockedConvolution::Kernels {};
+
+int BlockedConvolution::block_width() {
+  return 0;
+}
+BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool) : shape_(shape), in_(shape.in) {
+  DERI_CHECK(false);
+}
+void BlockedConvolution::set_weights(const float*, bool) {}
+void BlockedConvolution::forward(const void*, void*, ConvolutionScratch&) const {}
+void BlockedConvolution::backward_data(const void*, void*, ConvolutionScratch&) const {}
+std::size_t BlockedConvolution::weight_gradient_values() const {
+  return 0;
+}
+void BlockedConvolution::prepare_backward(std::int64_t) {}
+void BlockedConvolution::backward_weights(const void*, const void*, std::int64_t, float*, ConvolutionScratch&) const {}
+void BlockedConvolution::unpack_weight_gradient(const float*, float*) const {}
+ConvolutionScratch::ConvolutionScratch() = default;
+
+#endif
+
+ConvolutionScratch::~ConvolutionScratch() = default;
+ConvolutionScratch::ConvolutionScratch(ConvolutionScratch&&) noexcept = default;
+BlockedConvolution::~BlockedConvolution() = default;
+BlockedConvolution::BlockedConvolution(BlockedConvolution&&) noexcept = default;
+
+}  // namespace deri
