@@ -5,6 +5,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/nn/attention.hpp"
+#include "deri/nn/kernels.hpp"
 
 namespace deri {
 namespace {
@@ -107,6 +108,10 @@ Tensor Deri::decode_text(const Tensor& pooled_tokens) {
 
 Tensor Deri::decode_ecg(const TextFeatures& text) {
   const Tensor mask = config().mask_padding ? text.mask : Tensor();
+  if (mask.defined() && fast_type(text.hidden)) {
+    const RaggedBatch batch = RaggedBatch::of_mask(mask);
+    return batch.means(decode_e_->forward(project_text(batch.rows(text.hidden, mask)), batch));
+  }
   return mean_of_tokens(decode_e_->forward(project_text(text.hidden), mask), mask);
 }
 

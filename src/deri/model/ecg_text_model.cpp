@@ -7,6 +7,7 @@
 #include "deri/model/deri.hpp"
 #include "deri/model/huggingface_bert.hpp"
 #include "deri/model/merl.hpp"
+#include "deri/nn/linear.hpp"
 
 namespace deri {
 namespace {
@@ -94,11 +95,13 @@ Tensor EcgTextModel::encode_ecg(const Tensor& ecg) {
   const Tensor features = ecg_encoder_->forward(ecg);
   const Tensor tokens = features.slice(2, 0, features.size(2), config_.downconv_stride).transpose(1, 2);
   DERI_CHECK(tokens.size(1) == ecg_tokens_);
-  return torch::linear(tokens, downconv_->weight.squeeze(2), downconv_->bias);
+  return linear_map(tokens, downconv_->weight.squeeze(2), downconv_->bias);
 }
 
 Tensor EcgTextModel::project_text(const Tensor& x) {
-  return proj_t_->forward(x);
+  const auto& expand = *proj_t_->ptr<torch::nn::LinearImpl>(0);
+  const auto& contract = *proj_t_->ptr<torch::nn::LinearImpl>(2);
+  return linear_map(torch::gelu(linear_map(x, expand.weight, expand.bias)), contract.weight, contract.bias);
 }
 
 std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config) {

@@ -4,6 +4,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/nn/attention.hpp"
+#include "deri/nn/linear.hpp"
 
 namespace deri {
 namespace {
@@ -28,8 +29,7 @@ MultiheadAttention::MultiheadAttention(std::int64_t width, std::int64_t heads)
 }
 
 Tensor MultiheadAttention::forward(const Tensor& x) {
-  const std::vector<Tensor> qkv = torch::linear(x, in_proj_weight_, in_proj_bias_).chunk(3, -1);
-  return out_proj_(attend(qkv[0], qkv[1], qkv[2], heads_));
+  return linear_map(attend_within(linear_map(x, in_proj_weight_, in_proj_bias_), heads_), out_proj_);
 }
 
 Tensor MultiheadAttention::forward(const Tensor& query, const Tensor& memory) {

@@ -4,6 +4,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/nn/attention.hpp"
+#include "deri/nn/linear.hpp"
 
 namespace deri {
 namespace {
@@ -29,7 +30,8 @@ class BertSelfAttention : public torch::nn::Module {
         dropout_(options.dropout) {}
 
   Tensor forward(const Tensor& x, const Tensor& mask) {
-    return attend(query_(x), key_(x), value_(x), heads_, mask, is_training() ? dropout_ : 0);
+    return attend(linear_map(x, query_), linear_map(x, key_), linear_map(x, value_), heads_, mask,
+                  is_training() ? dropout_ : 0);
   }
 
  private:
@@ -47,7 +49,7 @@ class BertResidual : public torch::nn::Module {
         dropout_(dropout) {}
 
   Tensor forward(const Tensor& x, const Tensor& residual) {
-    return norm_(torch::dropout(dense_(x), dropout_, is_training()) + residual);
+    return norm_(torch::dropout(linear_map(x, dense_), dropout_, is_training()) + residual);
   }
 
  private:
@@ -75,7 +77,7 @@ class BertIntermediate : public torch::nn::Module {
   explicit BertIntermediate(const BertOptions& options)
       : dense_(register_module("dense", torch::nn::Linear(options.hidden, options.intermediate))) {}
 
-  Tensor forward(const Tensor& x) { return torch::gelu(dense_(x)); }
+  Tensor forward(const Tensor& x) { return torch::gelu(linear_map(x, dense_)); }
 
  private:
   torch::nn::Linear dense_;

@@ -4,54 +4,10 @@
 #include <cstring>
 
 #include "deri/base/vector_clones.hpp"
-
-// The loops are written once, over vectors of W values that the compiler splits as the machine needs, and compiled for
-// each kind of machine in the functions at the end.
-#define DERI_INLINE inline __attribute__((always_inline))
+#include "deri/base/vector_values.hpp"
 
 namespace deri {
 namespace {
-
-template <int W>
-using Floats [[gnu::vector_size(W * 4)]] = float;
-template <int W>
-using Words [[gnu::vector_size(W * 4)]] = std::uint32_t;
-template <int W>
-using Halves [[gnu::vector_size(W * 2)]] = std::uint16_t;
-
-template <int W>
-DERI_INLINE void load(const float* from, Floats<W>& to) {
-  std::memcpy(&to, from, sizeof to);
-}
-
-template <int W>
-DERI_INLINE void load(const BFloat16* from, Floats<W>& to) {
-  Halves<W> halves;
-  std::memcpy(&halves, from, sizeof halves);
-  const Words<W> words = __builtin_convertvector(halves, Words<W>) << 16;
-  std::memcpy(&to, &words, sizeof to);
-}
-
-template <int W>
-DERI_INLINE void store(const Floats<W>& from, float* to) {
-  std::memcpy(to, &from, sizeof from);
-}
-
-// To the nearest, ties to even.
-template <int W>
-DERI_INLINE void store(const Floats<W>& from, BFloat16* to) {
-  Words<W> words;
-  std::memcpy(&words, &from, sizeof words);
-  words += 0x7FFFU + ((words >> 16) & 1U);
-  const Halves<W> halves = __builtin_convertvector(words >> 16, Halves<W>);
-  std::memcpy(to, &halves, sizeof halves);
-}
-
-template <int W>
-DERI_INLINE void keep_positive(Floats<W>& x) {
-  const Floats<W> zero = {};
-  x = x > zero ? x : zero;
-}
 
 constexpr std::size_t kSums = 4;         // side by side, so that additions need not wait for each other
 constexpr std::size_t kShiftSteps = 64;  // time steps whose mean the moments are taken around

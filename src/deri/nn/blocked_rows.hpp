@@ -6,11 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace deri {
+#include "deri/base/vector_values.hpp"
 
-struct BFloat16 {
-  std::uint16_t bits;
-};
+namespace deri {
 
 inline constexpr int kWidestBlock = 16;
 

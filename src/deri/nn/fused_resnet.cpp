@@ -352,7 +352,8 @@ void Run<Value>::finish_statistics(std::size_t index) {
     running_mean[c] = static_cast<float>((1 - momentum) * running_mean[c] + momentum * all.mean);
     running_variance[c] = static_cast<float>((1 - momentum) * running_variance[c] + momentum * unbiased);
   }
-  ++*running.num_batches_tracked.template data_ptr<std::int64_t>();
+  const torch::NoGradGuard no_grad;
+  running.num_batches_tracked.add_(1);
   set_scaling(layer, norm);
 }
 

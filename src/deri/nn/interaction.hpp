@@ -8,6 +8,8 @@
 
 #include <torch/torch.h>
 
+#include "deri/nn/ragged_batch.hpp"
+
 namespace deri {
 
 // fc2(drop(SiLU(fc1 x)) * drop(fc3 x)), the gated MLP of Shazeer (2020).
@@ -48,6 +50,10 @@ class Interaction : public torch::nn::Module {
   // (given a mask). mask [B, T] bool, true = token: the others are not attended to; undefined: all
   // are tokens. What comes out at masked places has no meaning.
   torch::Tensor forward(const torch::Tensor& tokens, const torch::Tensor& mask = {});
+
+  // The same for sequences of their own lengths, without padding: rows [R, width] -> [R, out]. What comes out for rows
+  // of no sequence has no meaning. With the fast kernels alone.
+  torch::Tensor forward(const torch::Tensor& rows, const RaggedBatch& batch);
 
   // The learnt separator [width].
   const torch::Tensor& separator() const { return sep_embedding_; }

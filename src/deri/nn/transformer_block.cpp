@@ -1,8 +1,6 @@
 #include "deri/nn/transformer_block.hpp"
 
-#include <vector>
-
-#include "deri/nn/attention.hpp"
+#include "deri/nn/linear.hpp"
 
 namespace deri {
 
@@ -17,8 +15,11 @@ SelfAttention::SelfAttention(std::int64_t width, std::int64_t heads, std::int64_
 }
 
 Tensor SelfAttention::forward(const Tensor& x, const Tensor& key_mask) {
-  const std::vector<Tensor> qkv = to_qkv_(x).chunk(3, -1);
-  return out_(attend(qkv[0], qkv[1], qkv[2], heads_, key_mask));
+  return linear_map(attend_within(linear_map(x, to_qkv_), heads_, key_mask), out_);
+}
+
+Tensor SelfAttention::forward(const Tensor& rows, const Sequences& sequences) {
+  return linear_map(attend_within(linear_map(rows, to_qkv_), heads_, sequences), out_);
 }
 
 Tensor drop_path(const Tensor& branch, double rate, bool training) {

@@ -6,6 +6,8 @@
 
 #include <torch/torch.h>
 
+#include "deri/nn/attention.hpp"
+
 namespace deri {
 
 // The norm and the function of one residual branch, under the published names `norm` and `fn`.
@@ -34,6 +36,8 @@ class SelfAttention : public torch::nn::Module {
 
   // x [B, T, width] -> [B, T, width]; key_mask as in attend().
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& key_mask = {});
+  // Ragged: rows [R, width] -> [R, width], see attend_within().
+  torch::Tensor forward(const torch::Tensor& rows, const Sequences& sequences);
 
  private:
   std::int64_t heads_;

@@ -1,6 +1,7 @@
 #include "deri/nn/vit1d.hpp"
 
 #include "deri/base/error.hpp"
+#include "deri/nn/linear.hpp"
 #include "deri/nn/transformer_block.hpp"
 
 namespace deri {
@@ -25,7 +26,7 @@ class Mlp : public torch::nn::Module {
         expand_(net_->register_module("0", torch::nn::Linear(width, hidden))),
         contract_(net_->register_module("3", torch::nn::Linear(hidden, width))) {}
 
-  Tensor forward(const Tensor& x) { return contract_(torch::gelu(expand_(x))); }
+  Tensor forward(const Tensor& x) { return linear_map(torch::gelu(linear_map(x, expand_)), contract_); }
 
  private:
   class Net : public torch::nn::Module {};
