@@ -10,8 +10,8 @@ namespace deri {
 
 void keep_freed_memory() {
 #if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 64 << 20);
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes: it ignores larger ones
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
 #endif
 }
 
