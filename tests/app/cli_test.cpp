@@ -23,24 +23,11 @@ using ::testing::Not;
 namespace fs = std::filesystem;
 
 // In an order in which the example of each finds what those before it made.
-const std::vector<std::vector<std::string>> kCommands = {{"synth"},
-                                                         {"prepare", "ptbxl"},
-                                                         {"prepare", "folder"},
-                                                         {"inspect"},
-                                                         {"plot"},
-                                                         {"pretrain"},
-                                                         {"pretrain-text"},
-                                                         {"zeroshot"},
-                                                         {"probe"},
-                                                         {"robustness"},
-                                                         {"compare"},
-                                                         {"benchmark"},
-                                                         {"embed"},
-                                                         {"search"},
-                                                         {"report", "train"},
-                                                         {"report", "write"},
-                                                         {"report", "score"},
-                                                         {"page"}};
+const std::vector<std::vector<std::string>> kCommands = {
+    {"synth"},           {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},  {"plot"},
+    {"pretrain"},        {"pretrain-text"},    {"text-features"},     {"zeroshot"}, {"probe"},
+    {"robustness"},      {"compare"},          {"benchmark"},         {"embed"},    {"search"},
+    {"report", "train"}, {"report", "write"},  {"report", "score"},   {"page"}};
 
 // Data sets that a user must bring.
 const std::vector<std::vector<std::string>> kDataSets = {
@@ -269,6 +256,52 @@ TEST_F(Cli, ReportsOfFilesAreThoseOfTheirStore) {
   expect_user_error(deri({"report", "score", "--reports", "empty.csv"}), HasSubstr("empty.csv"));
   expect_user_error(deri({"report", "score", "--reports", "reports.csv", "--against", "reports.csv"}),
                     HasSubstr("NAME=FILE"));
+}
+
+TEST_F(Cli, TextFeaturesAreMadeBeforehandAndTrainingTakesThem) {
+  const ProgramResult text =
+      deri({"-q", "pretrain-text", "--config", "configs/text-small.yaml", "--reports", "store", "--out", "text-run",
+            "--set", "epochs=1", "--set", "vocabulary_size=300", "--set",
+            "text={hidden: 32, layers: 1, heads: 2, intermediate: 64, positions: 96, max_tokens: 96}"});
+  ASSERT_EQ(text.exit_code, 0) << text.err;
+  const auto with_tower = [&](std::vector<std::string> arguments) {
+    arguments = with_tiny_model(std::move(arguments));
+    for (const std::string& set : {fmt::format("model.text.pretrained={}", at("text-run/best").string()),
+                                   std::string("model.text.trainable=false"), std::string("augment.token_dropout=0")})
+      arguments.insert(arguments.end(), {"--set", set});
+    return arguments;
+  };
+  const std::vector<std::string> make =
+      with_tower({"text-features", "--config", "configs/demo.yaml", "--data", "store"});
+  const ProgramResult made = deri(make);
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.err, AllOf(HasSubstr("done: "), HasSubstr("store.text-features")));
+  const auto features_json = [&] {
+    for (const auto& entry : fs::directory_iterator(at("store.text-features")))
+      if (entry.is_directory()) return entry.path() / "features.json";
+    return fs::path();
+  };
+  const std::string before = read_file(features_json());
+  EXPECT_GT(load_json(features_json())["reports"].get<int>(), 10);
+
+  const ProgramResult trained =
+      deri(with_tower({"pretrain", "--config", "configs/demo.yaml", "--data", "store", "--out", "frozen"}));
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  EXPECT_THAT(trained.err, AllOf(HasSubstr("store.text-features"), Not(HasSubstr("the text tower reads"))));
+  EXPECT_EQ(read_file(features_json()), before);
+  // The tower of a model that was trained with it frozen is the same.
+  const ProgramResult same = deri({"text-features", "--model", "frozen/best", "--data", "store"});
+  EXPECT_EQ(same.exit_code, 0) << same.err;
+  EXPECT_THAT(same.err, HasSubstr("every report is there already"));
+
+  const fs::path hidden = features_json().parent_path() / "hidden-00000.npy";
+  std::string bytes = read_file(hidden);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file_atomic(hidden, bytes);
+  expect_user_error(deri(make), AllOf(HasSubstr("hidden-00000.npy"), HasSubstr("checksum")));
+  expect_user_error(deri({"text-features", "--config", "configs/demo.yaml", "--data", "store"}),
+                    AllOf(HasSubstr("demo.yaml"), HasSubstr("model.text.pretrained")));
+  EXPECT_EQ(deri({"text-features", "--data", "store"}).exit_code, 2);
 }
 
 TEST_F(Cli, SearchFindsAnEcgItself) {

@@ -1,6 +1,8 @@
 #include "deri/train/pretrain.hpp"
 
 #include <cmath>
+#include <map>
+#include <sstream>
 
 #include "testing/testing.hpp"
 
@@ -10,6 +12,7 @@
 #include "deri/base/safetensors.hpp"
 #include "deri/ecg/leads.hpp"
 #include "deri/eval/zeroshot.hpp"
+#include "deri/model/huggingface_bert.hpp"
 #include "deri/model/model_folder.hpp"
 #include "deri/train/checkpoint.hpp"
 #include "deri/nn/precision.hpp"
@@ -79,6 +82,36 @@ selection: {prompts: prompts.json, label_sets: [speed]}
   Json train(const std::string& run, bool resume = false, const std::vector<std::string>& overrides = {}) {
     return pretrain(config(overrides), Store(folder_.path() / "store"), folder_.path() / run, resume);
   }
+  // A HuggingFace folder with a tower of random weights that knows the reports' words.
+  fs::path write_tower() {
+    const WordPiece tokenizer({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "fast", "slow", "rhythm", "number", "0", "1", "2"},
+                              "a test");
+    TextTowerConfig text;
+    text.vocabulary = static_cast<std::int64_t>(tokenizer.size());
+    text.hidden = 32;
+    text.layers = 2;
+    text.heads = 2;
+    text.intermediate = 64;
+    text.positions = 16;
+    torch::manual_seed(8);
+    const BertForMaskedLm model(bert_options(text));
+    save_huggingface_bert(folder_.path() / "tower", model, text, tokenizer);
+    return folder_.path() / "tower";
+  }
+  Json train_frozen(const std::string& run, std::vector<std::string> overrides) {
+    for (const std::string& set :
+         {fmt::format("model.text.pretrained={}", write_tower().string()), std::string("model.text.trainable=false"),
+          std::string("epochs=3"), std::string("selection={by: loss}")})
+      overrides.push_back(set);
+    return train(run, false, overrides);
+  }
+  // Of every step, and of every epoch's validation.
+  std::vector<double> losses(const std::string& run) {
+    std::vector<double> found;
+    std::istringstream lines(read_file(folder_.path() / run / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) found.push_back(parse_json(line, run).at("loss").get<double>());
+    return found;
+  }
   std::string weights(const std::string& run) { return read_file(folder_.path() / run / "last/model.safetensors"); }
 
   TemporaryDirectory folder_;
@@ -144,10 +177,77 @@ TEST_F(Pretrain, SelectsByLossIfAsked) {
   EXPECT_FALSE(fs::exists(folder_.path() / "run/best/prompts.json"));
 }
 
+// A tower in evaluation mode draws no random numbers: whatever else a step draws is the same either way. With weights
+// that hardly move, every step's loss shows the features' rounding alone; else AdamW makes more of any difference, step
+// by step.
+TEST_F(Pretrain, KeptTextFeaturesGiveTheLossesOfTheLiveTower) {
+  struct Case {
+    std::vector<std::string> set;
+    double tolerance;
+  };
+  const std::vector<Case> cases = {
+      {{}, 1e-4},
+      {{"model.text.pad_to_max=true", "model.mask_padding=false"}, 1e-4},
+      {{"model.text.pad_to_max=true", "model.interaction_dropout=0.5"}, 1e-4},
+      {{"model.kind=merl", "model.downconv_stride=1"}, 1e-4},
+      // Under autocast the live tower computes in bfloat16, whose rounding is 8 times as coarse.
+      {{"precision=bfloat16"}, 5e-3},
+      // A training as it is.
+      {{"optimiser.learning_rate=2e-3"}, 5e-2}};
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    std::vector<std::string> live = {"optimiser.learning_rate=1e-9"};
+    live.insert(live.end(), cases[i].set.begin(), cases[i].set.end());
+    auto kept = live;
+    live.emplace_back("text_features=off");
+    kept.push_back(fmt::format("text_features={}", (folder_.path() / fmt::format("features-{}", i)).string()));
+    train_frozen(fmt::format("live-{}", i), live);
+    train_frozen(fmt::format("kept-{}", i), kept);
+    const auto expected = losses(fmt::format("live-{}", i)), found = losses(fmt::format("kept-{}", i));
+    ASSERT_EQ(expected.size(), 15U);  // 9 steps, and 3 epochs' training and validation
+    ASSERT_EQ(found.size(), expected.size());
+    double largest = 0;
+    for (std::size_t line = 0; line < found.size(); ++line)
+      largest = std::max(largest, std::abs(found[line] / expected[line] - 1));
+    EXPECT_LE(largest, cases[i].tolerance) << i;
+    EXPECT_GT(largest, 0) << i << ": the live tower was used";
+  }
+}
+
+TEST_F(Pretrain, KeptTextFeaturesAreSharedByRunsAndMadeBesideTheStore) {
+  const fs::path features = folder_.path() / "store.text-features";
+  train_frozen("live", {"augment.token_dropout=0.5"});
+  train("own", false, {"epochs=1"});
+  EXPECT_FALSE(fs::exists(features)) << "reports that change, and a tower that learns, have no features to keep";
+  train_frozen("first", {"seed=1"});
+  ASSERT_TRUE(fs::exists(features));
+  const auto written = [&] {
+    std::map<std::string, fs::file_time_type> times;
+    for (const auto& entry : fs::recursive_directory_iterator(features))
+      if (entry.path().extension() != ".lock") times[entry.path().string()] = fs::last_write_time(entry.path());
+    return times;
+  };
+  const auto before = written();
+  EXPECT_EQ(before.size(), 5U);
+  train_frozen("second", {"seed=2"});
+  train_frozen("again", {"seed=1"});
+  EXPECT_EQ(written(), before);
+  EXPECT_TRUE(weights("again") == weights("first"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "text-features"));
+}
+
+TEST_F(Pretrain, KeptTextFeaturesGoBesideTheRunIfTheStoreIsReadOnly) {
+  write_file_atomic(folder_.path() / "store.text-features", "in the way");
+  make_directories(folder_.path() / "runs");
+  train_frozen("runs/first", {});
+  EXPECT_TRUE(fs::is_directory(folder_.path() / "runs/text-features"));
+}
+
 TEST_F(Pretrain, RefusesWhatDoesNotFit) {
   EXPECT_DERI_ERROR(config({"epoch=3"}), AllOf(HasSubstr("config.yaml"), HasSubstr("'epochs'")));
   EXPECT_DERI_ERROR(config({"batch_size=1"}), HasSubstr("batch_size"));
   EXPECT_DERI_ERROR(config({"precision=float16"}), HasSubstr("'float16'"));
+  EXPECT_DERI_ERROR(config({"text_features=''"}), HasSubstr("text_features"));
+  EXPECT_EQ(config({"text_features=kept"}).text_features, (folder_.path() / "kept").string());
   EXPECT_DERI_ERROR(train("run", false, {"device=cuda:0"}), HasSubstr("cuda"));
   EXPECT_DERI_ERROR(train("run", false, {"model.text.trainable=false"}), HasSubstr("text.trainable"));
   EXPECT_DERI_ERROR(train("run", false, {"model.input.leads=[I, X9]"}), HasSubstr("X9"));

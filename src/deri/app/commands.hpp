@@ -12,6 +12,7 @@ void add_inspect_command(CLI::App& app);
 void add_plot_command(CLI::App& app);
 void add_pretrain_command(CLI::App& app);
 void add_pretrain_text_command(CLI::App& app);
+void add_text_features_command(CLI::App& app);
 void add_zeroshot_command(CLI::App& app);
 void add_probe_command(CLI::App& app);
 void add_robustness_command(CLI::App& app);

@@ -29,6 +29,7 @@ int run(int argc, char** argv) {
   add_plot_command(app);
   add_pretrain_command(app);
   add_pretrain_text_command(app);
+  add_text_features_command(app);
   add_zeroshot_command(app);
   add_probe_command(app);
   add_robustness_command(app);

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "deri/base/error.hpp"
+#include "deri/base/half.hpp"
 
 namespace deri {
 namespace {
@@ -118,6 +119,10 @@ std::string npy_dtype<double>() {
   return "<f8";
 }
 template <>
+std::string npy_dtype<Half>() {
+  return "<f2";
+}
+template <>
 std::string npy_dtype<std::int16_t>() {
   return "<i2";
 }
@@ -157,6 +162,7 @@ void write_npy(const std::filesystem::path& path, const std::vector<std::int64_t
   template void write_npy<T>(const std::filesystem::path&, const std::vector<std::int64_t>&, std::span<const T>);
 DERI_NPY_TYPE(float)
 DERI_NPY_TYPE(double)
+DERI_NPY_TYPE(Half)
 DERI_NPY_TYPE(std::int16_t)
 DERI_NPY_TYPE(std::int32_t)
 DERI_NPY_TYPE(std::int64_t)

@@ -44,7 +44,7 @@ class NpyArray {
   NpyHeader header_;
 };
 
-// Writes a whole array; float, double, int16, int32, int64.
+// Writes a whole array; float, double, Half, int16, int32, int64.
 template <typename T>
 void write_npy(const std::filesystem::path& path, const std::vector<std::int64_t>& shape, std::span<const T> values);
 

@@ -1,6 +1,7 @@
 #include "deri/train/pretrain.hpp"
 
 #include <memory>
+#include <optional>
 
 #include "deri/base/config.hpp"
 #include "deri/base/log.hpp"
@@ -13,6 +14,7 @@
 #include "deri/text/wordpiece_trainer.hpp"
 #include "deri/train/augment.hpp"
 #include "deri/train/report_set.hpp"
+#include "deri/train/text_features.hpp"
 #include "deri/train/training_loop.hpp"
 
 namespace deri {
@@ -63,13 +65,18 @@ class Pretraining : public TrainingTask {
   void save(const fs::path& folder, const RunPosition& position,
             const std::map<std::string, double>& validation) override;
 
+  // Takes a frozen tower's features from where they are kept, or puts them there first.
+  void keep_text_features(const fs::path& run);
+
   std::size_t training_records() const { return training_.size(); }
   // One line for the log.
   std::string description() const;
 
  private:
-  // The objective's terms on a batch whose reports are given (whole, or thinned by token dropout).
-  LossTerms loss_terms(Batch& batch, const TextInput& reports);
+  // Of the whole reports of these records.
+  TextFeatures text_features(const std::vector<std::size_t>& records) const;
+  // The objective's terms on a batch; `text` is of its reports (whole, or thinned by token dropout).
+  LossTerms loss_terms(Batch& batch, const TextFeatures& text);
   LoaderOptions training_options() const;
   bool by_loss() const { return config_.selection.by == "loss"; }
 
@@ -79,6 +86,7 @@ class Pretraining : public TrainingTask {
   const std::vector<std::size_t> training_, validation_;
   ModelBundle bundle_;
   ReportSet reports_;
+  std::optional<KeptTextFeatures> kept_text_;
   SignalReader reader_;
   Loader loader_;
   std::optional<Batch> batch_;  // the last one: the gradient's computation still reads its signals
@@ -115,8 +123,28 @@ LoaderOptions Pretraining::training_options() const {
   return options;
 }
 
-LossTerms Pretraining::loss_terms(Batch& batch, const TextInput& reports) {
-  const TextFeatures text = bundle_.model->encode_text(reports);
+void Pretraining::keep_text_features(const fs::path& run) {
+  if (config_.model.text.trainable || config_.text_features == kTextFeaturesOff) return;
+  if (config_.augment.token_dropout > 0) {
+    spdlog::info("augment.token_dropout changes the reports: the frozen text tower runs in every step");
+    return;
+  }
+  std::vector<fs::path> folders = {config_.text_features};
+  if (config_.text_features == kTextFeaturesAuto)
+    folders = {text_features_beside(store_.path()),
+               fs::absolute(run).lexically_normal().parent_path() / "text-features"};
+  std::vector<std::size_t> records = training_;
+  records.insert(records.end(), validation_.begin(), validation_.end());
+  kept_text_.emplace(*bundle_.model, store_, reports_, records, folders, device_);
+  spdlog::info("text features of {} reports in {}", kept_text_->store().reports(), kept_text_->store().path().string());
+}
+
+TextFeatures Pretraining::text_features(const std::vector<std::size_t>& records) const {
+  return kept_text_ ? kept_text_->batch(records, device_)
+                    : bundle_.model->encode_text(reports_.batch(records, device_));
+}
+
+LossTerms Pretraining::loss_terms(Batch& batch, const TextFeatures& text) {
   const torch::Tensor same =
       config_.objective.exclude_duplicates ? reports_.same_report(batch.indices, device_) : torch::Tensor();
   return bundle_.model->losses(ecg_tensor(batch, bundle_.config.input, device_), text, config_.objective, same);
@@ -126,9 +154,11 @@ std::optional<StepLoss> Pretraining::next_loss(std::int64_t step) {
   batch_ = loader_.next();
   if (!batch_) return std::nullopt;
   const std::uint64_t token_seed = mix_seed(config_.seed, {kTokenSeed, static_cast<std::uint64_t>(step)});
+  const double token_dropout = config_.augment.token_dropout;
   StepLoss loss;
-  loss.terms = loss_terms(
-      *batch_, reports_.batch_with_dropout(batch_->indices, config_.augment.token_dropout, token_seed, device_));
+  loss.terms = loss_terms(*batch_, token_dropout > 0 ? bundle_.model->encode_text(reports_.batch_with_dropout(
+                                                           batch_->indices, token_dropout, token_seed, device_))
+                                                     : text_features(batch_->indices));
   loss.total = total_loss(loss.terms, config_.objective);
   loss.examples = batch_->indices.size();
   return loss;
@@ -143,7 +173,7 @@ std::map<std::string, double> Pretraining::validate() {
   std::map<std::string, double> sums;
   double records = 0;
   while (auto batch = loader.next()) {
-    const LossTerms terms = loss_terms(*batch, reports_.batch(batch->indices, device_));
+    const LossTerms terms = loss_terms(*batch, text_features(batch->indices));
     const auto size = static_cast<double>(batch->indices.size());
     for (const auto& [name, loss] : terms) sums[name] += size * loss.item<double>();
     sums["loss"] += size * total_loss(terms, config_.objective).item<double>();
@@ -186,6 +216,7 @@ Json pretrain(const PretrainConfig& config, const Store& store, const fs::path& 
       {{"source", fs::absolute(store.path()).string()}, {"checksum", store.checksum()}, {"records", store.size()}},
       resume);
   spdlog::info("pre-training {}", task.description());
+  task.keep_text_features(run);
   Json summary = run_training(task, config, run, resume);
   summary["kind"] = config.model.kind;
   summary["training_records"] = task.training_records();

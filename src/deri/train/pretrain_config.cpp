@@ -8,6 +8,8 @@ PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std
   auto config = load_config<PretrainConfig>(path, overrides);
   resolve_file(config.selection.prompts, path);
   resolve_file(config.model.text.pretrained, path);
+  if (config.text_features != kTextFeaturesAuto && config.text_features != kTextFeaturesOff)
+    resolve_file(config.text_features, path);
   try {
     validate(config);
   } catch (const Error& error) {
@@ -29,6 +31,7 @@ void validate(const PretrainConfig& config) {
   require(config.batch_size >= 2, "batch_size must be at least 2: a contrastive loss needs a negative");
   require(config.vocabulary_size >= 100, "vocabulary_size must be at least 100");
   validate(config.augment);
+  require(!config.text_features.empty(), "text_features must be auto, off or a folder");
   require(config.selection.by == "zero-shot" || config.selection.by == "loss",
           "selection.by must be zero-shot or loss");
   if (config.selection.by == "zero-shot") {

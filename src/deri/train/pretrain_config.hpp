@@ -10,6 +10,10 @@
 
 namespace deri {
 
+// Values of PretrainConfig::text_features that are no folder.
+inline constexpr const char* kTextFeaturesAuto = "auto";
+inline constexpr const char* kTextFeaturesOff = "off";
+
 // Small random changes of a training pair; those of the record are applied in millivolts before scaling.
 struct AugmentConfig {
   double gain = 0;           // each record times a factor from [1 - gain, 1 + gain]
@@ -51,6 +55,10 @@ struct PretrainConfig : LoopConfig {
   ModelConfig model;
   ObjectiveConfig objective;
   AugmentConfig augment;
+  // A frozen tower reads every report once, and its features are kept (train/text_features.hpp), unless token_dropout
+  // changes the reports. auto: in STORE.text-features beside the store; where that cannot be written, in text-features
+  // beside the run folder. A path: in that folder. off: the tower runs in every step.
+  std::string text_features = "auto";
   SelectionConfig selection;
 
   template <typename Visitor>
@@ -60,13 +68,14 @@ struct PretrainConfig : LoopConfig {
     field("model", model);
     field("objective", objective);
     field("augment", augment);
+    field("text_features", text_features);
     field("selection", selection);
   }
 };
 
-// Reads a YAML file and applies --set overrides. Relative paths of files named in it (prompts, text.pretrained) are
-// taken from the YAML file's folder. Throws Error for unknown keys (with the nearest), wrong types, and values out of
-// range.
+// Reads a YAML file and applies --set overrides. Relative paths of files named in it (prompts, text.pretrained,
+// text_features) are taken from the YAML file's folder. Throws Error for unknown keys (with the nearest), wrong types,
+// and values out of range.
 PretrainConfig load_pretrain_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
 // Throws Error naming the key.

@@ -1,5 +1,6 @@
 #include "deri/train/report_set.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -51,6 +52,13 @@ TextInput ReportSet::batch_with_dropout(const std::vector<std::size_t>& records,
   rows.reserve(thinned.size());
   for (const auto& tokens : thinned) rows.push_back(&tokens);
   return make_text_input(rows, config_, pad_id_, device);
+}
+
+std::int64_t ReportSet::columns(const std::vector<std::size_t>& records) const {
+  if (config_.pad_to_max) return config_.max_tokens;
+  std::size_t longest = 0;
+  for (const std::size_t record : records) longest = std::max(longest, token_ids_[report_of_record_.at(record)].size());
+  return static_cast<std::int64_t>(longest);
 }
 
 torch::Tensor ReportSet::same_report(const std::vector<std::size_t>& records, const torch::Device& device) const {

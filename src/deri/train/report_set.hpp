@@ -26,6 +26,13 @@ class ReportSet {
   // The same with tokens left out, see AugmentConfig::token_dropout; drawn from `seed`.
   TextInput batch_with_dropout(const std::vector<std::size_t>& records, double token_dropout, std::uint64_t seed,
                                const torch::Device& device) const;
+  // Which report a record has: a number from 0.
+  std::size_t report_of(std::size_t record) const { return report_of_record_.at(record); }
+  // Of a report, as the tower reads them.
+  const std::vector<std::int32_t>& token_ids(std::size_t report) const { return token_ids_.at(report); }
+  std::int32_t pad_id() const { return pad_id_; }
+  // T of batch(): how many columns the reports of these records need.
+  std::int64_t columns(const std::vector<std::size_t>& records) const;
   // [B,B] bool: true where two of these records have the same report.
   torch::Tensor same_report(const std::vector<std::size_t>& records, const torch::Device& device) const;
 
