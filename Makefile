@@ -49,9 +49,11 @@ fuzz:
 bench: setup
 	@tools/setup.sh --bench
 	cmake --preset $(PRESET) -DDERI_BUILD_BENCHMARKS=ON > $(BUILD)-configure.log 2>&1 || { cat $(BUILD)-configure.log; exit 1; }
-	cmake --build $(BUILD) --target bench_reading bench_report_writing
+	cmake --build $(BUILD) --target bench_reading bench_report_writing bench_layers deri
 	$(BUILD)/benchmarks/bench_reading
 	$(BUILD)/benchmarks/bench_report_writing --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
+	$(BUILD)/benchmarks/bench_layers
+	$(DERI) bench
 
 format:
 	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i

@@ -24,10 +24,10 @@ namespace fs = std::filesystem;
 
 // In an order in which the example of each finds what those before it made.
 const std::vector<std::vector<std::string>> kCommands = {
-    {"synth"},           {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},  {"plot"},
-    {"pretrain"},        {"pretrain-text"},    {"text-features"},     {"zeroshot"}, {"probe"},
-    {"robustness"},      {"compare"},          {"benchmark"},         {"embed"},    {"search"},
-    {"report", "train"}, {"report", "write"},  {"report", "score"},   {"page"}};
+    {"synth"},      {"prepare", "ptbxl"}, {"prepare", "folder"}, {"inspect"},         {"plot"},
+    {"pretrain"},   {"pretrain-text"},    {"text-features"},     {"zeroshot"},        {"probe"},
+    {"robustness"}, {"compare"},          {"benchmark"},         {"embed"},           {"search"},
+    {"bench"},      {"report", "train"},  {"report", "write"},   {"report", "score"}, {"page"}};
 
 // Data sets that a user must bring.
 const std::vector<std::vector<std::string>> kDataSets = {
@@ -131,6 +131,37 @@ TEST_F(Cli, EveryHelpHasAnExampleThatRuns) {
   const Json zero_shot = load_json(at("zeroshot.json"));
   EXPECT_EQ(zero_shot["label_sets"]["super"]["trained"]["labels"].size(), 5U);
   EXPECT_TRUE(zero_shot["label_sets"]["rhythm"]["untrained"]["macro_auroc"].contains("low"));
+}
+
+TEST_F(Cli, BenchWritesEveryFigure) {
+  const ProgramResult result =
+      deri({"-q", "bench", "--quick", "--seconds", "0.1", "--only", "latency,resnet", "--json", "bench.json"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("ResNet-18, forward, batch 2"), HasSubstr("ours bfloat16"),
+                                HasSubstr("share of the ceiling >= 0.8")));
+  const Json json = load_json(at("bench.json"));
+  EXPECT_GT(json["machine"]["ceiling_float32"].get<double>(), 0);
+  EXPECT_TRUE(json["settings"]["quick"].get<bool>());
+  ASSERT_EQ(json["workloads"].size(), 3U);
+  EXPECT_EQ(json["workloads"][0]["workload"], "latency");
+  EXPECT_EQ(json["workloads"][2]["title"], "ResNet-18, forward and backward, batch 2");
+  for (const Json& workload : json["workloads"]) {
+    ASSERT_EQ(workload["rows"].size(), 4U);
+    const Json &reference = workload["rows"][0], &ours = workload["rows"][1];
+    EXPECT_EQ(reference["name"], "reference float32");
+    EXPECT_EQ(reference["ratio"], 1);
+    EXPECT_EQ(reference["greatest_difference"], 0);
+    EXPECT_EQ(ours["name"], "ours float32");
+    EXPECT_LT(ours["greatest_difference"].get<double>(), 1e-3);
+    EXPECT_FALSE(ours["goals"].empty());
+    for (const char* key : {"rate", "gflop_per_second", "share_of_ceiling", "median_seconds"})
+      EXPECT_GT(ours[key].get<double>(), 0) << key;
+  }
+}
+
+TEST_F(Cli, BenchRefusesWhatItCannotDo) {
+  expect_user_error(deri({"bench", "--only", "resnet,embde"}), AllOf(HasSubstr("embde"), HasSubstr("embed, latency")));
+  expect_user_error(deri({"bench", "--json", "nowhere/bench.json"}), HasSubstr("nowhere/bench.json"));
 }
 
 TEST_F(Cli, EveryDataSetsHelpHasAnExample) {

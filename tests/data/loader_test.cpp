@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include "testing/testing.hpp"
 
@@ -269,6 +271,24 @@ TEST_F(LoaderTest, PrefetchBoundsWhatIsMadeAhead) {
     EXPECT_LE(made, taken + 3);
   }
   EXPECT_FALSE(loader.next());
+}
+
+TEST_F(LoaderTest, CountsTheTimeItKeepsItsReaderWaiting) {
+  LoaderOptions options;
+  options.batch = 23;
+  options.augment = [](std::span<float>, std::size_t, std::uint64_t) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  Loader loader(reader(), all(), options);
+  EXPECT_EQ(loader.seconds_waited(), 0);
+  loader.start_epoch(0);
+  ASSERT_TRUE(loader.next());
+  const double waited = loader.seconds_waited();
+  EXPECT_GT(waited, 0);  // the only batch was not there yet
+  EXPECT_FALSE(loader.next());
+  EXPECT_EQ(loader.seconds_waited(), waited);
+  loader.start_epoch(1);
+  EXPECT_EQ(loader.seconds_waited(), 0);
 }
 
 TEST_F(LoaderTest, LastBatchIsKeptDroppedOrJoined) {

@@ -10,6 +10,7 @@
 #include "deri/nn/gpt2.hpp"
 #include "deri/nn/gpt2_session.hpp"
 #include "deri/nn/packed_linear.hpp"
+#include "deri/nn/rereading_decoder.hpp"
 
 namespace deri::testing {
 namespace {
@@ -91,6 +92,17 @@ TEST(Decoding, SessionWritesTheSameTexts) {
                  theirs = decode_nucleus(network, memory, options, {.seed = 4});
       for (std::size_t i = 0; i < theirs.size(); ++i) EXPECT_EQ(ours[i].ids, theirs[i].ids);
     }
+}
+
+TEST(Decoding, RereadingWritesTheSameTexts) {
+  const auto network = small_writer(4);
+  RereadingDecoder rereading(network);
+  const Tensor memory = memories(4);
+  for (const std::int64_t beams : {1, 3}) {
+    const DecodingOptions options{.bos = kBos, .eos = kEos, .max_length = 12, .beams = beams};
+    const auto again = decode(rereading, memory, options), cached = decode(*network, memory, options);
+    for (std::size_t i = 0; i < cached.size(); ++i) EXPECT_EQ(again[i].ids, cached[i].ids) << beams << " beams";
+  }
 }
 
 TEST(Decoding, Bfloat16SessionIsNearItsNetwork) {

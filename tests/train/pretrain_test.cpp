@@ -125,6 +125,16 @@ TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
     EXPECT_TRUE(fs::exists(run / name)) << name;
   EXPECT_EQ(summary["steps"], 36);
   EXPECT_GT(summary["best_validation_score"].get<double>(), 0.9);
+  int epochs = 0;
+  std::istringstream metrics(read_file(run / "metrics.jsonl"));
+  for (std::string line; std::getline(metrics, line);) {
+    const Json values = parse_json(line, "metrics.jsonl");
+    if (values["kind"] != "epoch_train") continue;
+    ++epochs;
+    EXPECT_GT(values["loader_wait_share"].get<double>(), 0);
+    EXPECT_LT(values["loader_wait_share"].get<double>(), 1);
+  }
+  EXPECT_EQ(epochs, 12);
 
   const ModelBundle bundle = load_model(run / "best");
   const Store store(folder_.path() / "store");

@@ -20,6 +20,7 @@ void add_compare_command(CLI::App& app);
 void add_embed_command(CLI::App& app);
 void add_search_command(CLI::App& app);
 void add_benchmark_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 

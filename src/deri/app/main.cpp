@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_embed_command(app);
   add_search_command(app);
   add_benchmark_command(app);
+  add_bench_command(app);
   add_report_command(app);
   add_page_command(app);
   try {

@@ -1,6 +1,7 @@
 #include "deri/data/loader.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -115,14 +116,17 @@ void Loader::start_epoch(std::uint64_t epoch, std::size_t first_batch) {
   ready_.clear();
   next_to_make_ = next_to_give_ = first_batch;
   end_ = batches_;
+  seconds_waited_ = 0;
   stopping_ = false;
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
 }
 
 std::optional<Batch> Loader::next() {
+  const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
   if (next_to_give_ == end_) return std::nullopt;
   changed_.wait(lock, [&] { return ready_.contains(next_to_give_); });
+  seconds_waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const auto made = ready_.find(next_to_give_);
   if (made->second.failure) std::rethrow_exception(made->second.failure);
   Batch batch = std::move(made->second.batch);

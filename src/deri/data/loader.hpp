@@ -95,6 +95,9 @@ class Loader {
   // thrown here, and again until an epoch is begun.
   std::optional<Batch> next();
 
+  // Seconds that next() has waited for batches since the epoch began.
+  double seconds_waited() const { return seconds_waited_; }
+
  private:
   struct Made {
     Batch batch;
@@ -112,6 +115,7 @@ class Loader {
 
   std::uint64_t epoch_ = 0;
   std::vector<std::size_t> order_;
+  double seconds_waited_ = 0;  // the reader's own: not shared with the threads
 
   std::mutex mutex_;
   std::condition_variable changed_;

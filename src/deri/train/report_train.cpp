@@ -64,6 +64,7 @@ class WriterTraining : public TrainingTask {
     loader_.start_epoch(static_cast<std::uint64_t>(epoch), static_cast<std::size_t>(first_batch));
   }
   std::optional<StepLoss> next_loss(std::int64_t step) override;
+  std::optional<double> seconds_waited() const override { return loader_.seconds_waited(); }
   std::map<std::string, double> validate() override;
   double score(const std::map<std::string, double>& validation) const override {
     const double value = validation.at(score_name().first);

@@ -50,7 +50,8 @@ class TrainingLoop {
   RunPosition position_;
   std::unique_ptr<RunLog> log_;
   Clock::time_point begin_ = Clock::now();
-  double seconds_before_ = 0;  // of the processes that this one goes on from
+  double seconds_before_ = 0;         // of the processes that this one goes on from
+  std::optional<double> wait_share_;  // of the last epoch's time
   double last_loss_ = std::numeric_limits<double>::quiet_NaN();
 };
 
@@ -109,6 +110,7 @@ bool TrainingLoop::train_step() {
 }
 
 void TrainingLoop::train_epoch(Progress& progress) {
+  const auto begin = Clock::now();
   task_.module().train();
   task_.start_epoch(position_.epoch, position_.batch);
   while (train_step()) {
@@ -116,6 +118,8 @@ void TrainingLoop::train_epoch(Progress& progress) {
                     fmt::format("epoch {}/{}, loss {:.3f}", position_.epoch + 1, config_.epochs, last_loss_));
     if (position_.step % config_.checkpoint_steps == 0) checkpoint();
   }
+  wait_share_ = task_.seconds_waited();
+  if (wait_share_) *wait_share_ /= seconds_since(begin);
 }
 
 void TrainingLoop::finish_epoch(Progress& progress) {
@@ -132,6 +136,7 @@ void TrainingLoop::finish_epoch(Progress& progress) {
   ++position_.epoch;
   position_.batch = 0;
   position_.loss_sums.clear();
+  if (wait_share_) training["loader_wait_share"] = *wait_share_;
   log_->write("epoch_train", position_.step, training);
   log_->write("epoch_validation", position_.step, validation);
 

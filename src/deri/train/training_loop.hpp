@@ -5,7 +5,8 @@
 // A run folder holds
 //   config.yaml     the resolved configuration
 //   data.json       what it is trained on
-//   metrics.jsonl   numbers as they come; TensorBoard events beside it
+//   metrics.jsonl   numbers as they come; TensorBoard events beside it. Of an epoch, loader_wait_share: of its time (as
+//                   far as this process trained it), how much went by waiting for data
 //   checkpoints/    to go on from
 //   best/ last/     models, as the task saves them
 //   summary.json    at the end: best epoch, scores, wall time
@@ -46,6 +47,8 @@ class TrainingTask {
   // The loss on the epoch's next batch, or nothing at its end. Called in training mode, under autocast, with torch's
   // generator seeded for step `step`: what it draws elsewhere must follow from the step, too.
   virtual std::optional<StepLoss> next_loss(std::int64_t step) = 0;
+  // Seconds that next_loss() has waited for data since start_epoch(); nothing where none are loaded.
+  virtual std::optional<double> seconds_waited() const { return {}; }
 
   // Numbers of the validation data, in evaluation mode and without gradient.
   virtual std::map<std::string, double> validate() = 0;

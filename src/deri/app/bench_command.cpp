@@ -1,0 +1,60 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <fmt/ranges.h>
+
+#include "deri/app/commands.hpp"
+#include "deri/base/error.hpp"
+#include "deri/base/log.hpp"
+#include "deri/experiment/speed.hpp"
+#include "deri/nn/computation_threads.hpp"
+
+namespace deri {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Rather before minutes of measuring than after.
+void check_folder_of(const std::string& file) {
+  if (file.empty()) return;
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (!fs::is_directory(folder)) fail("--json {}: there is no folder {}", file, folder.string());
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app) {
+  struct Options {
+    std::string json;
+    SpeedOptions speed;
+    int threads = 0;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "bench", "Measure the speed of training, embedding and evaluation against the released computation");
+  command->add_option("--json", options->json, "Write every number to this file");
+  command->add_flag("--quick", options->speed.quick, "Tiny counts: whether it runs, not how fast");
+  command
+      ->add_option("--only", options->speed.only,
+                   fmt::format("Of the workloads these, with commas: {}", fmt::join(speed_workload_names(), " ")))
+      ->delimiter(',');
+  command->add_option("--seconds", options->speed.seconds, "Of each workload, if one round takes less; default 10")
+      ->check(CLI::Range(0.1, 3600.0));
+  command->add_option("--threads", options->threads, "Of the computation; 0: one per core")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
+  command->footer(example("deri bench --quick --only resnet,prepare --json bench.json"));
+  command->callback([options] {
+    check_folder_of(options->json);
+    set_computation_threads(options->threads);
+    options->speed.program = fs::read_symlink("/proc/self/exe");
+    const SpeedReport report = measure_speed(options->speed);
+    std::cout << to_text(report);
+    if (options->json.empty()) return;
+    save_json(options->json, to_json(report));
+    spdlog::info("wrote {}", options->json);
+  });
+}
+
+}  // namespace deri

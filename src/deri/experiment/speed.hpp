@@ -1,0 +1,27 @@
+#pragma once
+// `deri bench`: how fast this machine trains, embeds and evaluates with our kernels, against the released computation
+// in the same run and against the machine's own ceiling.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "deri/experiment/speed_report.hpp"
+
+namespace deri {
+
+struct SpeedOptions {
+  double seconds = 0;             // of each workload; 0: what the scale says
+  bool quick = false;             // quick_scale() instead of full_scale()
+  std::vector<std::string> only;  // workloads; empty: all
+  std::filesystem::path program;  // the deri that workload `start` starts
+};
+
+// What SpeedOptions::only may name, in the order they are measured.
+const std::vector<std::string>& speed_workload_names();
+
+// Measures with as many threads as libtorch uses. Throws Error for an unknown workload, and when the system's temporary
+// folder cannot take the data.
+SpeedReport measure_speed(const SpeedOptions& options);
+
+}  // namespace deri

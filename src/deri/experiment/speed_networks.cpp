@@ -1,0 +1,152 @@
+#include <utility>
+
+#include "deri/experiment/speed_inputs.hpp"
+#include "deri/experiment/speed_workloads.hpp"
+#include "deri/model/multiply_adds.hpp"
+
+namespace deri {
+namespace {
+
+using torch::Tensor;
+
+constexpr std::int64_t kLeads = 12, kSamples = 5000;
+
+// As embed_ecgs() computes, and as the released code does.
+Tensor embed(EcgTextModel& model, const Tensor& ecg, const SpeedWay& way) {
+  const torch::InferenceMode inference(!way.plain());
+  const torch::NoGradGuard no_grad;
+  const AutocastGuard autocast(way.precision, torch::kCPU);
+  return model.ecg_embedding(ecg);
+}
+
+std::vector<TimedRow> embedding_rows(EcgTextModel& model, const Tensor& ecg) {
+  const double operations = 2 * static_cast<double>(ecg.size(0) * embedding_multiply_adds(model.config()).forward);
+  const Tensor expected = computed(kReference, [&] { return embed(model, ecg, kReference); });
+  std::vector<TimedRow> rows;
+  for (const SpeedWay& way : kSpeedWays) {
+    rows.push_back(timed_row(way, [&model, &ecg, way] { embed(model, ecg, way); }));
+    rows.back().row.work = static_cast<double>(ecg.size(0));
+    rows.back().row.operations = operations;
+    rows.back().row.difference = greatest_difference(computed(way, [&] { return embed(model, ecg, way); }), expected);
+  }
+  return rows;
+}
+
+void measure_embedding_batch(SpeedRun& run, EcgTextModel& model, const Tensor& ecg) {
+  std::vector<TimedRow> rows = embedding_rows(model, ecg);
+  if (ecg.size(0) > 1) {
+    rows[1].row.goals = {{SpeedQuantity::kRatio, 4.4}};
+    rows[2].row.goals = {{SpeedQuantity::kRatio, 8}};
+  }
+  SpeedWorkload workload;
+  workload.key = "embed";
+  workload.title = fmt::format("embedding, batch {}", ecg.size(0));
+  workload.unit = "records";
+  workload.difference_of = "embeddings, over the reference's greatest value";
+  run.measure(std::move(workload), std::move(rows));
+}
+
+std::shared_ptr<EcgTextModel> embedding_model() {
+  const auto model = speed_model(stored_text_config());
+  model->eval();
+  return model;
+}
+
+// The gradients of the weights, one after another.
+Tensor train_pass(Backbone& network, const Tensor& ecg, const Tensor& gradient, const SpeedWay& way) {
+  for (Tensor& parameter : network.parameters()) parameter.mutable_grad().reset();
+  Tensor features;
+  {
+    const AutocastGuard autocast(way.precision, torch::kCPU);
+    features = network.forward(ecg);
+  }
+  features.backward(gradient.to(features.scalar_type()));
+  std::vector<Tensor> gradients;
+  for (const Tensor& parameter : network.parameters())
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad().flatten());
+  return torch::cat(gradients);
+}
+
+void measure_resnet_forward(SpeedRun& run, Backbone& network, const Tensor& ecg) {
+  network.eval();
+  const auto forward = [&network, &ecg](const SpeedWay& way) {
+    const torch::InferenceMode inference(!way.plain());
+    const torch::NoGradGuard no_grad;
+    const AutocastGuard autocast(way.precision, torch::kCPU);
+    return network.forward(ecg);
+  };
+  const Tensor expected = computed(kReference, [&] { return forward(kReference); });
+  std::vector<TimedRow> rows;
+  for (const SpeedWay& way : kSpeedWays) {
+    rows.push_back(timed_row(way, [forward, way] { forward(way); }));
+    SpeedRow& row = rows.back().row;
+    row.work = static_cast<double>(ecg.size(0));
+    row.operations = 2 * static_cast<double>(ecg.size(0) * encoder_multiply_adds(network, kSamples).forward);
+    row.difference = greatest_difference(computed(way, [&] { return forward(way); }), expected);
+    if (!way.plain()) row.goals = {{SpeedQuantity::kCeilingShare, 0.8}};
+  }
+  SpeedWorkload workload;
+  workload.key = "resnet";
+  workload.title = fmt::format("ResNet-18, forward, batch {}", ecg.size(0));
+  workload.unit = "records";
+  workload.difference_of = "features, over the reference's greatest value";
+  run.measure(std::move(workload), std::move(rows));
+}
+
+void measure_resnet_training(SpeedRun& run, Backbone& network, const Tensor& ecg) {
+  network.train();
+  const Tensor gradient = torch::randn({ecg.size(0), network.features(), network.tokens(kSamples)});
+  const auto gradients_of = [&](const SpeedWay& way) {
+    const KernelsGuard kernels(way.kernels);
+    return train_pass(network, ecg, gradient, way);
+  };
+  const Tensor expected = gradients_of(kReference);
+  std::vector<TimedRow> rows;
+  for (const SpeedWay& way : kSpeedWays) {
+    rows.push_back(timed_row(way, [&network, &ecg, &gradient, way] { train_pass(network, ecg, gradient, way); }));
+    SpeedRow& row = rows.back().row;
+    row.work = static_cast<double>(ecg.size(0));
+    row.operations = 2 * static_cast<double>(ecg.size(0) * encoder_multiply_adds(network, kSamples).training());
+    row.difference = greatest_difference(gradients_of(way), expected);
+    if (!way.plain()) row.goals = {{SpeedQuantity::kCeilingShare, way.precision == Precision::kFloat32 ? 0.7 : 0.6}};
+  }
+  SpeedWorkload workload;
+  workload.key = "resnet";
+  workload.title = fmt::format("ResNet-18, forward and backward, batch {}", ecg.size(0));
+  workload.unit = "records";
+  workload.difference_of = "gradients of the weights, over the reference's greatest";
+  run.measure(std::move(workload), std::move(rows));
+}
+
+}  // namespace
+
+void measure_embedding(SpeedRun& run) {
+  const auto model = embedding_model();
+  for (const std::int64_t batch : run.scale().embedding_batches)
+    measure_embedding_batch(run, *model,
+                            input_tensor(synthetic_pairs(static_cast<std::size_t>(batch)), model->config().input));
+}
+
+void measure_single_record(SpeedRun& run) {
+  const auto model = embedding_model();
+  const Tensor ecg = input_tensor(synthetic_pairs(1), model->config().input);
+  std::vector<TimedRow> rows = embedding_rows(*model, ecg);
+  rows[1].row.goals = {{SpeedQuantity::kRatio, 5}, {SpeedQuantity::kTail, 2}};
+  rows[2].row.goals = {{SpeedQuantity::kRatio, 8}, {SpeedQuantity::kTail, 2}};
+  SpeedWorkload workload;
+  workload.key = "latency";
+  workload.title = fmt::format("one record, one call; at least {} calls", run.scale().calls);
+  workload.unit = "records";
+  workload.difference_of = "embeddings, over the reference's greatest value";
+  run.measure(std::move(workload), std::move(rows), run.scale().calls);
+}
+
+void measure_resnet(SpeedRun& run) {
+  torch::manual_seed(1);
+  const auto network = make_backbone("resnet18", kLeads, kSamples);
+  const Tensor ecg = torch::rand({run.scale().network_batch, kLeads, kSamples});
+  measure_resnet_forward(run, *network, ecg);
+  measure_resnet_training(run, *network, ecg);
+}
+
+}  // namespace deri

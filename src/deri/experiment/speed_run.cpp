@@ -1,0 +1,129 @@
+#include "deri/experiment/speed_run.hpp"
+
+#include <utility>
+
+#include "deri/base/error.hpp"
+#include "deri/base/log.hpp"
+#include "deri/data/ptbxl.hpp"
+#include "deri/data/synthetic_archive.hpp"
+
+namespace deri {
+namespace {
+
+constexpr double kCeilingSeconds = 0.05;
+
+// The ceilings, measured before every turn.
+struct MeasuredCeilings {
+  Timing float32, bfloat16;  // operations a second, for their medians
+
+  void measure() {
+    for (const auto& [type, timing] : {std::pair(NumberType::kFloat32, &float32), {NumberType::kBfloat16, &bfloat16}})
+      if (const auto rate = measure_ceiling(type, torch::get_num_threads(), kCeilingSeconds))
+        timing->seconds.push_back(*rate);
+  }
+};
+
+std::optional<double> median_of(const Timing& timing) {
+  return timing.seconds.empty() ? std::nullopt : std::optional(timing.median());
+}
+
+std::function<void()> with_kernels(Kernels kernels, std::function<void()> run) {
+  if (!run) return {};
+  return [kernels, run = std::move(run)] {
+    const KernelsGuard guard(kernels);
+    run();
+  };
+}
+
+}  // namespace
+
+SpeedScale full_scale() {
+  return {};
+}
+
+SpeedScale quick_scale() {
+  return {.seconds = 0.5,
+          .training_batches = {2, 4},
+          .reference_batch = 2,
+          .embedding_batches = {1, 4},
+          .network_batch = 2,
+          .calls = 5,
+          .records = 60,
+          .files = 4,
+          .reports = 8,
+          .epoch_records = 40,
+          .written_ecgs = 1,
+          .written_tokens = 4};
+}
+
+TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up) {
+  TimedRow timed;
+  timed.row.name = way.name;
+  timed.row.type = way.type();
+  timed.row.reference = way.reference();
+  timed.run = with_kernels(way.kernels, std::move(run));
+  timed.warm_up = with_kernels(way.kernels, std::move(warm_up));
+  return timed;
+}
+
+torch::Tensor computed(const SpeedWay& way, const std::function<torch::Tensor()>& run) {
+  const torch::NoGradGuard no_grad;
+  const KernelsGuard kernels(way.kernels);
+  return run().to(torch::kFloat32);
+}
+
+double greatest_difference(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).abs().max() / b.abs().max()).item<double>();
+}
+
+void write_speed_archive(const std::filesystem::path& path, std::size_t records) {
+  SyntheticArchiveOptions options;
+  options.records = records;
+  options.rates = {500};
+  write_synthetic_archive(path, options);
+}
+
+SpeedRun::SpeedRun(SpeedScale scale, std::filesystem::path program)
+    : scale_(std::move(scale)), program_(std::move(program)) {}
+
+const std::filesystem::path& SpeedRun::archive() {
+  if (archive_.empty()) {
+    spdlog::info("bench: making {} synthetic records", scale_.records);
+    archive_ = folder() / "archive";
+    write_speed_archive(archive_, scale_.records);
+  }
+  return archive_;
+}
+
+const Store& SpeedRun::store() {
+  if (!store_) {
+    prepare_ptbxl(archive(), folder() / "store");
+    store_.emplace(folder() / "store");
+  }
+  return *store_;
+}
+
+void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::size_t least) {
+  spdlog::info("bench: {}", workload.title);
+  std::vector<Alternative> alternatives;
+  for (const TimedRow& timed : rows) alternatives.push_back({timed.row.name, timed.run, timed.warm_up});
+  MeasuredCeilings ceilings;
+  TimingEnvironment environment = real_environment();
+  environment.before_turn = [&] { ceilings.measure(); };
+  TimingPlan plan;
+  plan.seconds = scale_.seconds;
+  plan.least = least;
+  const std::vector<Timing> timings = time_alternatives(alternatives, plan, environment);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].row.timing = timings[i];
+    if (rows[i].extra) rows[i].row.extra = rows[i].extra();
+    if (rows[i].difference) rows[i].row.difference = rows[i].difference();
+    workload.rows.push_back(std::move(rows[i].row));
+  }
+  workload.ceiling_float32 = median_of(ceilings.float32);
+  workload.ceiling_bfloat16 = median_of(ceilings.bfloat16);
+  for (const SpeedRow& row : workload.rows) spdlog::info("  {}: {:.4g} {}/s", row.name, row.rate(), workload.unit);
+  workloads_.push_back(std::move(workload));
+}
+
+}  // namespace deri

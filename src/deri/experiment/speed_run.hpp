@@ -1,0 +1,108 @@
+#pragma once
+// One run of `deri bench`: how much of everything is measured, the data that workloads share, and the measuring itself.
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "deri/base/files.hpp"
+#include "deri/data/store.hpp"
+#include "deri/experiment/speed_report.hpp"
+#include "deri/nn/kernels.hpp"
+#include "deri/nn/precision.hpp"
+
+namespace deri {
+
+// How much is measured.
+struct SpeedScale {
+  double seconds = 10;  // of each workload, where one round takes less
+  std::vector<std::int64_t> training_batches{16, 64, 256};
+  std::int64_t reference_batch = 64;  // of training at most: the reference takes nearly a second a record
+  std::vector<std::int64_t> embedding_batches{1, 16, 256};
+  std::int64_t network_batch = 16;  // of the ResNet alone, and of the reference's reports
+  std::size_t calls = 200;          // of one record alone
+  std::size_t records = 2000;       // of the archive for preparation, zero-shot and probe
+  std::size_t files = 64;
+  std::size_t reports = 128;
+  std::size_t epoch_records = 400;  // of the archive that an epoch is trained on
+  std::int64_t written_ecgs = 8, written_tokens = 48;
+};
+
+SpeedScale full_scale();
+// Of everything so little that the figures mean nothing, but come in a minute.
+SpeedScale quick_scale();
+
+// The four ways that a network is computed in.
+struct SpeedWay {
+  const char* name;
+  Kernels kernels;
+  Precision precision;
+
+  bool reference() const { return kernels == Kernels::kPlain && precision == Precision::kFloat32; }
+  NumberType type() const { return precision == Precision::kFloat32 ? NumberType::kFloat32 : NumberType::kBfloat16; }
+  bool plain() const { return kernels == Kernels::kPlain; }
+};
+
+inline constexpr SpeedWay kReference{"reference float32", Kernels::kPlain, Precision::kFloat32};
+inline constexpr SpeedWay kReferenceBfloat16{"reference bfloat16", Kernels::kPlain, Precision::kBfloat16};
+inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloat32};
+inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
+inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
+
+// A row, and how one repetition of it is made.
+struct TimedRow {
+  SpeedRow row;
+  std::function<void()> run;
+  std::function<void()> warm_up = {};  // not set: run
+  // Asked when all is measured; not set: what the row says already.
+  std::function<std::optional<double>()> extra = {}, difference = {};
+};
+
+// A row of that way's name and kind; both functions run with its kernels.
+TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up = {});
+
+// The result of `run` under a way's kernels, without gradient, as float32; autocast is the caller's.
+torch::Tensor computed(const SpeedWay& way, const std::function<torch::Tensor()>& run);
+
+// Greatest |a - b| over the greatest |b|.
+double greatest_difference(const torch::Tensor& a, const torch::Tensor& b);
+
+class SpeedRun {
+ public:
+  // `program` is the deri that `start` starts.
+  SpeedRun(SpeedScale scale, std::filesystem::path program);
+
+  const SpeedScale& scale() const { return scale_; }
+  const std::filesystem::path& program() const { return program_; }
+  // For files; goes with the run.
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+  // A synthetic archive at 500 Hz in PTB-XL's layout, and the store of it; made on first use.
+  const std::filesystem::path& archive();
+  const Store& store();
+
+  // Measures the rows in turns, the ceiling among them, and keeps them with the workload. Each is repeated at least
+  // `least` times.
+  void measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::size_t least = 1);
+
+  const std::vector<SpeedWorkload>& workloads() const { return workloads_; }
+
+ private:
+  SpeedScale scale_;
+  std::filesystem::path program_;
+  TemporaryDirectory folder_;
+  std::filesystem::path archive_;
+  std::optional<Store> store_;
+  std::vector<SpeedWorkload> workloads_;
+};
+
+// An archive of synthetic ECGs at 500 Hz.
+void write_speed_archive(const std::filesystem::path& path, std::size_t records);
+
+}  // namespace deri
