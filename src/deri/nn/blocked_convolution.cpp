@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "deri/base/error.hpp"
 #include "deri/nn/single_thread.hpp"
+#include "deri/nn/winograd_convolution.hpp"
 
 #if DERI_WITH_ONEDNN
 #include "deri/nn/onednn.hpp"
@@ -21,6 +23,25 @@ namespace {
 using Layout = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
 using Type = dnnl::memory::data_type;
+
+// The m of minimal filtering (winograd_convolution.hpp) for each part of a convolution, 0 where it is direct.
+struct WinogradOutputs {
+  int data = 0;     // forward and backward_data()
+  int weights = 0;  // backward_weights()
+};
+
+WinogradOutputs winograd_outputs(const ConvolutionShape& shape, bool bfloat16, ConvolutionMethod method) {
+  if (method == ConvolutionMethod::kDirect || shape.kernel != 3 || shape.stride != 1 ||
+      BlockedConvolution::block_width() != 16 || !WinogradConvolution::available(shape.in, shape.out, bfloat16))
+    return {};
+  if (!bfloat16) return {.data = 4, .weights = 4};
+  // bfloat16: what the greater m adds to the error of a weight gradient is nothing beside the error that the gradients
+  // of activations bring with them; those it would make worse. On few channels the transforms cost what m = 2 saves,
+  // unless all stays in the core's cache.
+  constexpr std::int64_t kFewChannels = 64, kLong = 1024;
+  const bool pays = std::max(shape.in, shape.out) > kFewChannels || shape.length <= kLong;
+  return {.data = pays || method == ConvolutionMethod::kWinograd ? 2 : 0, .weights = 4};
+}
 
 }  // namespace
 
@@ -46,6 +67,8 @@ struct BlockedConvolution::Kernels {
   Layout gradient_layout;
   std::map<std::int64_t, WeightGradient> weight_gradients;  // by records
   dnnl::memory forward_weights, backward_weights;
+  // In place of the above.
+  std::optional<WinogradConvolution> winograd_data, winograd_weights;
 
   std::int64_t out_length() const { return (shape.length - 1) / shape.stride + 1; }
   Layout x_layout(std::int64_t records) const { return {{records, in, shape.length}, type, rows}; }
@@ -64,6 +87,22 @@ struct BlockedConvolution::Kernels {
              {padding}},
             user_scratchpad(),
             onednn_engine()};
+  }
+
+  void describe_data() {
+    forward_description = describe(1, weight_layout(type, Tag::any));
+    forward = dnnl::convolution_forward(forward_description);
+    const std::int64_t padding = shape.kernel / 2;
+    data_description =
+        dnnl::convolution_backward_data::primitive_desc({dnnl::algorithm::convolution_direct,
+                                                         x_layout(1),
+                                                         weight_layout(type, Tag::any),
+                                                         y_layout(1),
+                                                         {shape.stride},
+                                                         {padding},
+                                                         {padding}},
+                                                        user_scratchpad(), onednn_engine(), forward_description);
+    backward_data = dnnl::convolution_backward_data(data_description);
   }
 
   WeightGradient describe_weight_gradient(std::int64_t records, const Layout& gradient) const {
@@ -85,7 +124,7 @@ int BlockedConvolution::block_width() {
   return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core ? 16 : 8;
 }
 
-BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloat16)
+BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloat16, ConvolutionMethod method)
     : shape_(shape), kernels_(std::make_unique<Kernels>()) {
   const SingleThread one_thread;
   const std::int64_t width = block_width();
@@ -96,25 +135,24 @@ BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloa
   k.in = in_;
   k.type = bfloat16 ? Type::bf16 : Type::f32;
   k.rows = width == 16 ? Tag::nCw16c : Tag::nCw8c;
-  k.forward_description = k.describe(1, k.weight_layout(k.type, Tag::any));
-  k.forward = dnnl::convolution_forward(k.forward_description);
-  const std::int64_t padding = shape.kernel / 2;
-  k.data_description =
-      dnnl::convolution_backward_data::primitive_desc({dnnl::algorithm::convolution_direct,
-                                                       k.x_layout(1),
-                                                       k.weight_layout(k.type, Tag::any),
-                                                       k.y_layout(1),
-                                                       {shape.stride},
-                                                       {padding},
-                                                       {padding}},
-                                                      user_scratchpad(), onednn_engine(), k.forward_description);
-  k.backward_data = dnnl::convolution_backward_data(k.data_description);
-  k.gradient_layout =
-      k.describe_weight_gradient(1, k.weight_layout(Type::f32, Tag::any)).description.diff_weights_desc();
+  const WinogradOutputs outputs = winograd_outputs(shape, bfloat16, method);
+  if (outputs.data > 0)
+    k.winograd_data.emplace(shape.in, shape.out, shape.length, bfloat16, outputs.data);
+  else
+    k.describe_data();
+  if (outputs.weights > 0)
+    k.winograd_weights.emplace(shape.in, shape.out, shape.length, bfloat16, outputs.weights);
+  else
+    k.gradient_layout =
+        k.describe_weight_gradient(1, k.weight_layout(Type::f32, Tag::any)).description.diff_weights_desc();
 }
 
 void BlockedConvolution::set_weights(const float* weights, bool for_backward) {
   Kernels& k = *kernels_;
+  if (k.winograd_data) {
+    k.winograd_data->set_weights(weights, for_backward);
+    return;
+  }
   const auto row = static_cast<std::size_t>(shape_.in * shape_.kernel);
   const auto padded_row = static_cast<std::size_t>(in_ * shape_.kernel);
   std::vector<float> padded;
@@ -135,6 +173,10 @@ void BlockedConvolution::set_weights(const float* weights, bool for_backward) {
 
 void BlockedConvolution::forward(const void* x, void* y, ConvolutionScratch& scratch) const {
   const Kernels& k = *kernels_;
+  if (k.winograd_data) {
+    k.winograd_data->forward(x, y, scratch.state_->buffer.at_least(k.winograd_data->scratch_bytes()));
+    return;
+  }
   const Layout& pad = k.forward_description.scratchpad_desc();
   k.forward.execute(scratch.state_->stream,
                     {{DNNL_ARG_SRC, onednn_view(k.forward_description.src_desc(), x)},
@@ -145,6 +187,11 @@ void BlockedConvolution::forward(const void* x, void* y, ConvolutionScratch& scr
 
 void BlockedConvolution::backward_data(const void* y_gradient, void* x_gradient, ConvolutionScratch& scratch) const {
   const Kernels& k = *kernels_;
+  if (k.winograd_data) {
+    k.winograd_data->backward_data(y_gradient, x_gradient,
+                                   scratch.state_->buffer.at_least(k.winograd_data->scratch_bytes()));
+    return;
+  }
   const Layout& pad = k.data_description.scratchpad_desc();
   k.backward_data.execute(scratch.state_->stream,
                           {{DNNL_ARG_DIFF_DST, onednn_view(k.data_description.diff_dst_desc(), y_gradient)},
@@ -154,18 +201,24 @@ void BlockedConvolution::backward_data(const void* y_gradient, void* x_gradient,
 }
 
 std::size_t BlockedConvolution::weight_gradient_values() const {
+  if (kernels_->winograd_weights) return kernels_->winograd_weights->weight_gradient_values();
   return kernels_->gradient_layout.get_size() / sizeof(float);
 }
 
 void BlockedConvolution::prepare_backward(std::int64_t records) {
   const SingleThread one_thread;
   Kernels& k = *kernels_;
-  if (k.weight_gradients.contains(records)) return;
+  if (k.winograd_weights || k.weight_gradients.contains(records)) return;
   k.weight_gradients.emplace(records, k.describe_weight_gradient(records, k.gradient_layout));
 }
 
 void BlockedConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
                                           ConvolutionScratch& scratch) const {
+  if (const auto& winograd = kernels_->winograd_weights) {
+    winograd->backward_weights(x, y_gradient, records, gradient,
+                               scratch.state_->buffer.at_least(winograd->scratch_bytes()));
+    return;
+  }
   const Kernels::WeightGradient& step = kernels_->weight_gradients.at(records);
   const Layout& pad = step.description.scratchpad_desc();
   step.kernel.execute(scratch.state_->stream,
@@ -177,6 +230,10 @@ void BlockedConvolution::backward_weights(const void* x, const void* y_gradient,
 
 void BlockedConvolution::unpack_weight_gradient(const float* gradient, float* plain) const {
   const Kernels& k = *kernels_;
+  if (k.winograd_weights) {
+    k.winograd_weights->unpack_weight_gradient(gradient, plain);
+    return;
+  }
   const dnnl::memory packed = onednn_view(k.gradient_layout, gradient);
   if (in_ == shape_.in) {
     dnnl::memory result = onednn_view(k.weight_layout(Type::f32, Tag::oiw), plain);
@@ -202,7 +259,8 @@ struct BlockedConvolution::Kernels {};
 int BlockedConvolution::block_width() {
   return 0;
 }
-BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool) : shape_(shape), in_(shape.in) {
+BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool, ConvolutionMethod)
+    : shape_(shape), in_(shape.in) {
   DERI_CHECK(false);
 }
 void BlockedConvolution::set_weights(const float*, bool) {}

@@ -1,7 +1,8 @@
 #pragma once
-// A convolution over time of one record on one thread, forward and backward, by oneDNN in its blocked layout (see
-// blocked_rows.hpp). Records are spread over the threads by the caller: then nothing between the convolutions needs to
-// wait or leaves the core's cache.
+// A convolution over time of one record on one thread, forward and backward, in oneDNN's blocked layout (see
+// blocked_rows.hpp): by oneDNN's direct kernels, or by minimal filtering (winograd_convolution.hpp) where that is
+// faster. Records are spread over the threads by the caller: then nothing between the convolutions needs to wait or
+// leaves the core's cache.
 
 #include <cstddef>
 #include <cstdint>
@@ -29,13 +30,20 @@ struct ConvolutionShape {
   std::int64_t length;  // time steps of the input
 };
 
+enum class ConvolutionMethod {
+  kFastest,
+  kDirect,
+  kWinograd,  // where the shape and the machine allow it, otherwise direct
+};
+
 class BlockedConvolution {
  public:
   // Channels that lie side by side on this machine: 16 with AVX-512, else 8; 0 when this build has no oneDNN.
   static int block_width();
 
   // Activations are bfloat16 or float32; weights and their gradients come and go as float32.
-  BlockedConvolution(const ConvolutionShape& shape, bool bfloat16);
+  BlockedConvolution(const ConvolutionShape& shape, bool bfloat16,
+                     ConvolutionMethod method = ConvolutionMethod::kFastest);
   ~BlockedConvolution();
   BlockedConvolution(BlockedConvolution&&) noexcept;
 
