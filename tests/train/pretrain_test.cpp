@@ -14,8 +14,8 @@
 #include "deri/eval/zeroshot.hpp"
 #include "deri/model/huggingface_bert.hpp"
 #include "deri/model/model_folder.hpp"
-#include "deri/train/checkpoint.hpp"
 #include "deri/nn/precision.hpp"
+#include "deri/train/checkpoint.hpp"
 
 namespace deri {
 namespace {
