@@ -178,6 +178,7 @@ DERI_INLINE void unblock(const Value* blocked, std::size_t channels, std::size_t
 
 // The public functions: a template cannot be compiled for several machines, but its instances, written out by this
 // macro, can.
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define DERI_ROW_FUNCTIONS(Value)                                                                                     \
   template <>                                                                                                         \
   DERI_WIDE_VECTOR_CLONES void row_moments(const Value* x, std::size_t length, int width, RowMoments& moments) {      \
@@ -236,5 +237,6 @@ DERI_INLINE void unblock(const Value* blocked, std::size_t channels, std::size_t
 
 DERI_ROW_FUNCTIONS(float)
 DERI_ROW_FUNCTIONS(BFloat16)
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace deri
