@@ -152,7 +152,10 @@ TEST_F(Cli, BenchWritesEveryFigure) {
     EXPECT_EQ(reference["ratio"], 1);
     EXPECT_EQ(reference["greatest_difference"], 0);
     EXPECT_EQ(ours["name"], "ours float32");
-    EXPECT_LT(ours["greatest_difference"].get<double>(), 1e-3);
+    // A ReLU whose input is within a rounding error of 0 may choose the other side, which gradients see, outputs do
+    // not.
+    const bool of_gradients = workload["title"].get<std::string>().find("backward") != std::string::npos;
+    EXPECT_LT(ours["greatest_difference"].get<double>(), of_gradients ? 0.05 : 1e-3);
     EXPECT_FALSE(ours["goals"].empty());
     for (const char* key : {"rate", "gflop_per_second", "share_of_ceiling", "median_seconds"})
       EXPECT_GT(ours[key].get<double>(), 0) << key;
