@@ -6,7 +6,7 @@
 #include "deri/nn/precision.hpp"
 
 #if DERI_WITH_ONEDNN
-#include <dnnl.hpp>
+#include "deri/nn/onednn_types.hpp"
 #endif
 
 namespace deri {
@@ -32,10 +32,7 @@ void set_kernels(Kernels kernels) {
 
 bool fast_kernels(torch::ScalarType type) {
 #if DERI_WITH_ONEDNN
-  if (kernels() == Kernels::kPlain) return false;
-  if (type == torch::kFloat32) return true;
-  // oneDNN computes in bfloat16 with AVX-512, natively or in float32 steps.
-  return type == torch::kBFloat16 && dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
+  return kernels() == Kernels::kFast && onednn_computes_in(type);
 #else
   (void)type;
   return false;

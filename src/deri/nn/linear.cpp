@@ -10,6 +10,7 @@
 
 #if DERI_WITH_ONEDNN
 #include "deri/nn/onednn.hpp"
+#include "deri/nn/onednn_types.hpp"
 #endif
 
 namespace deri {
@@ -21,10 +22,6 @@ namespace {
 using torch::Tensor;
 using MemoryLayout = dnnl::memory::desc;
 using MemoryTag = dnnl::memory::format_tag;
-
-dnnl::memory::data_type number_type(torch::ScalarType type) {
-  return type == torch::kBFloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
-}
 
 // The three products of a linear layer: y = x W^T, dx = dy W, dW = dy^T x.
 enum class ProductKind { kForward, kInput, kWeight };
@@ -49,7 +46,7 @@ const PlannedProduct& planned(const ProductShape& shape) {
   thread_local std::map<ProductShape, PlannedProduct> plans;
   const auto known = plans.find(shape);
   if (known != plans.end()) return known->second;
-  const auto type = number_type(shape.type);
+  const auto type = onednn_type(shape.type);
   const auto f32 = dnnl::memory::data_type::f32;
   const bool by_weight = shape.kind != ProductKind::kWeight;
   const MemoryLayout left({shape.rows, shape.inner}, type, by_weight ? MemoryTag::ab : MemoryTag::ba);

@@ -5,7 +5,8 @@
 #include "deri/base/error.hpp"
 
 #if DERI_WITH_ONEDNN
-#include <dnnl.hpp>
+#include "deri/nn/onednn.hpp"
+#include "deri/nn/onednn_types.hpp"
 #endif
 
 namespace deri {
@@ -20,15 +21,6 @@ using Layout = dnnl::memory::desc;
 // Rows that the weights are laid out for; other numbers of rows use the same layout where oneDNN takes it.
 constexpr std::int64_t kTypicalRows = 24;
 
-const dnnl::engine& cpu_engine() {
-  static const dnnl::engine kEngine(dnnl::engine::kind::cpu, 0);
-  return kEngine;
-}
-
-dnnl::memory::data_type onednn_type(torch::ScalarType type) {
-  return type == torch::kBFloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
-}
-
 using Product = dnnl::inner_product_forward;
 
 }  // namespace
@@ -36,7 +28,7 @@ using Product = dnnl::inner_product_forward;
 class PackedLinear::Kernels {
  public:
   Kernels(const Tensor& weight, const Tensor& bias, torch::ScalarType type, bool gelu)
-      : type_(type), in_(weight.size(0)), out_(weight.size(1)), stream_(cpu_engine()) {
+      : type_(type), in_(weight.size(0)), out_(weight.size(1)), stream_(onednn_engine()) {
     if (gelu) {
       dnnl::post_ops ending;
       ending.append_eltwise(1, dnnl::algorithm::eltwise_gelu_tanh, 0, 0);
@@ -54,10 +46,10 @@ class PackedLinear::Kernels {
     const Tensor input = x.to(type_).contiguous();
     Tensor output = torch::empty({x.size(0), out_}, torch::kFloat32);
     Step& step = step_for(x.size(0));
-    dnnl::memory source(step.source, cpu_engine(), input.data_ptr()),
-        result(step.result, cpu_engine(), output.data_ptr());
+    dnnl::memory source(step.source, onednn_engine(), input.data_ptr()),
+        result(step.result, onednn_engine(), output.data_ptr());
     Tensor scratch = torch::empty({static_cast<std::int64_t>(step.scratchpad.get_size())}, torch::kUInt8);
-    dnnl::memory scratchpad(step.scratchpad, cpu_engine(), scratch.data_ptr());
+    dnnl::memory scratchpad(step.scratchpad, onednn_engine(), scratch.data_ptr());
     step.product.execute(stream_, {{DNNL_ARG_SRC, source},
                                    {DNNL_ARG_WEIGHTS, step.weights},
                                    {DNNL_ARG_BIAS, bias_memory()},
@@ -77,7 +69,8 @@ class PackedLinear::Kernels {
   };
 
   dnnl::memory bias_memory() {
-    return {Layout({out_}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a), cpu_engine(), bias_.data_ptr()};
+    return {Layout({out_}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a), onednn_engine(),
+            bias_.data_ptr()};
   }
 
   Product::primitive_desc describe(std::int64_t rows, const Layout& weights) const {
@@ -86,16 +79,16 @@ class PackedLinear::Kernels {
                                 Layout({rows, in_}, onednn_type(type_), rows_by_columns), weights,
                                 Layout({out_}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a),
                                 Layout({rows, out_}, dnnl::memory::data_type::f32, rows_by_columns));
-    return {product, attributes_, cpu_engine()};
+    return {product, attributes_, onednn_engine()};
   }
 
   // The weights in `layout`.
   dnnl::memory packed(const Layout& layout) {
-    dnnl::memory result(layout, cpu_engine());
+    dnnl::memory result(layout, onednn_engine());
     if (packed_) {
       dnnl::reorder(packed_, result).execute(stream_, packed_, result);
     } else {
-      dnnl::memory plain(Layout({out_, in_}, onednn_type(type_), dnnl::memory::format_tag::ab), cpu_engine(),
+      dnnl::memory plain(Layout({out_, in_}, onednn_type(type_), dnnl::memory::format_tag::ab), onednn_engine(),
                          plain_.data_ptr());
       dnnl::reorder(plain, result).execute(stream_, plain, result);
     }
@@ -129,9 +122,7 @@ class PackedLinear::Kernels {
 };
 
 bool PackedLinear::available(torch::ScalarType type) {
-  if (type == torch::kFloat32) return true;
-  // oneDNN multiplies bfloat16 with AVX-512, natively or in float32 steps.
-  return type == torch::kBFloat16 && dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
+  return onednn_computes_in(type);
 }
 
 #else
