@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -36,15 +37,15 @@ template <typename Body>
 void for_heads(const Sequences& sequences, std::int64_t heads, std::int64_t width, const Body& body) {
   std::int64_t longest = 0;
   for (std::int64_t b = 0; b < sequences.count(); ++b) longest = std::max(longest, sequences.length(b));
-  const std::int64_t scratch_values = attention_scratch({longest, width});
+  const auto scratch_values = static_cast<std::size_t>(attention_scratch({longest, width}));
 #pragma omp parallel num_threads(torch::get_num_threads())
   {
-    std::vector<float> scratch(static_cast<std::size_t>(scratch_values));
+    const auto scratch = std::make_unique_for_overwrite<float[]>(scratch_values);
 #pragma omp for schedule(static)
     for (std::int64_t i = 0; i < sequences.count() * heads; ++i) {
       const std::int64_t b = i / heads;
       body(sequences.offsets[static_cast<std::size_t>(b)], HeadShape{sequences.length(b), width}, i % heads,
-           std::span<float>(scratch));
+           std::span(scratch.get(), scratch_values));
     }
   }
 }
