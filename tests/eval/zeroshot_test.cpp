@@ -68,7 +68,8 @@ class ZeroShot : public ::testing::Test {
 TEST_F(ZeroShot, ScoresAreCosinesWithTheMeanPromptEmbedding) {
   const LabelMatrix labels = label_matrix(*store_, store_->split(kTest), "side");
   const SignalReader reader = make_reader(*store_, bundle_.config.input);
-  const torch::Tensor records = embed_ecgs(*bundle_.model, reader, labels.indices, 4, torch::kCPU);
+  EcgSession session(*bundle_.model);
+  const torch::Tensor records = embed_ecgs(session, reader, labels.indices, {.batch_size = 4});
   const torch::Tensor classes = class_embeddings(bundle_, labels.labels, torch::kCPU);
   const ScoredLabels scores = zero_shot_scores(records, classes, labels);
   ASSERT_EQ(scores.records(), labels.indices.size());
@@ -88,10 +89,10 @@ TEST_F(ZeroShot, ScoresAreCosinesWithTheMeanPromptEmbedding) {
 TEST_F(ZeroShot, ResultsDoNotDependOnTheBatchAndLeaveTheModeAlone) {
   const SignalReader reader = make_reader(*store_, bundle_.config.input);
   bundle_.model->train();
-  const torch::Tensor one = embed_ecgs(*bundle_.model, reader, store_->split(kTest), 1, torch::kCPU);
+  EcgSession session(*bundle_.model);
+  const torch::Tensor one = embed_ecgs(session, reader, store_->split(kTest), {.batch_size = 1});
   EXPECT_TRUE(bundle_.model->is_training());
-  EXPECT_TRUE(
-      torch::allclose(one, embed_ecgs(*bundle_.model, reader, store_->split(kTest), 5, torch::kCPU), 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(one, embed_ecgs(session, reader, store_->split(kTest), {.batch_size = 5}), 1e-4, 1e-5));
 }
 
 TEST_F(ZeroShot, ReportsTrainedUntrainedAndTheirDifference) {

@@ -75,6 +75,24 @@ TEST_F(ModelFolder, LoadsWhatWasSaved) {
   EXPECT_THAT(read_file(path_ / "README.md"), AllOf(HasSubstr("resnet18"), HasSubstr("no pretrained language model")));
 }
 
+TEST_F(ModelFolder, LoadsWithoutTheTextTower) {
+  save_model(path_, new_model(small_config(), tokenizer(), prompts(), 5));
+  const ModelBundle all = load_model(path_);
+  fs::remove(path_ / "vocab.txt");
+  torch::manual_seed(1);
+  const torch::Tensor ecg = torch::randn({2, 12, 200});
+  torch::manual_seed(1);
+  const ModelBundle bundle = load_model(path_, ModelParts::kEcg);
+  EXPECT_TRUE(torch::equal(torch::randn({2, 12, 200}), ecg));  // loading draws no weights
+  EXPECT_FALSE(bundle.model->has_text_tower());
+  for (const EcgView view : {EcgView::kZeroShot, EcgView::kAligned, EcgView::kMix, EcgView::kEncoder})
+    EXPECT_TRUE(torch::equal(bundle.model->ecg_view(ecg, view), all.model->ecg_view(ecg, view))) << view_name(view);
+  bundle.model->train();
+  EXPECT_THROW(bundle.model->encode_text({torch::zeros({1, 2}, torch::kInt64), torch::ones({1, 2}, torch::kBool)}),
+               InternalError);
+  EXPECT_THROW(save_model(path_ / "again", bundle), InternalError);
+}
+
 TEST_F(ModelFolder, TheSeedDecidesTheWeights) {
   const auto first = new_model(small_config(), tokenizer(), {}, 5),
              same = new_model(small_config(), tokenizer(), {}, 5),

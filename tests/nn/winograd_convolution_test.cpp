@@ -2,6 +2,7 @@
 
 #include "deri/nn/winograd_convolution.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -205,6 +206,36 @@ TEST_P(Winograd, EqualsThePlainSumsForManyChannels) {
 // More time steps than are transformed at once.
 TEST_P(Winograd, EqualsThePlainSumsForLongRecords) {
   check(32, 32, 1501, 3);
+}
+
+// Bias, sum and ReLU, by several threads, with the weights of another convolution: as one after the other.
+TEST_P(Winograd, EndsAndSpreadsOverThreads) {
+  const auto& [name, bfloat16, outputs, error] = GetParam();
+  constexpr std::size_t kIn = 64, kOut = 96;
+  for (const std::size_t length : {1, 33, 641, 2500}) {
+    std::mt19937 random(5);
+    const std::vector<float> weights = random_weights(kIn, kOut, random), bias = random_weights(kOut, 1, random);
+    Signal x(1, kIn, length), y(1, kOut, length), sum(1, kOut, length);
+    x.fill(random);
+    sum.fill(random);
+    WinogradConvolution owner(kIn, kOut, static_cast<std::int64_t>(length), bfloat16, outputs);
+    owner.set_weights(weights.data(), /*for_backward=*/false);
+    const Signal convolved = Exact{kIn, kOut, weights}.forward(x);
+    for (const int threads : {1, 2, 3, 5}) {
+      WinogradConvolution convolution(kIn, kOut, static_cast<std::int64_t>(length), bfloat16, outputs, threads);
+      convolution.share_weights(owner);
+      const Scratch scratch(convolution.scratch_bytes());
+      y = sum;  // in place
+      convolution.forward(x.data(bfloat16), y.data(bfloat16), scratch.memory,
+                          {.bias = bias.data(), .sum = y.data(bfloat16), .relu = true});
+      y.read_back(bfloat16);
+      std::vector<double> expected;
+      for (std::size_t c = 0; c < kOut; ++c)
+        for (std::size_t t = 0; t < length; ++t)
+          expected.push_back(std::max(0.0, convolved.plain[c * length + t] + bias[c] + sum.plain[c * length + t]));
+      EXPECT_LT(relative_distance(y.plain, expected), error) << length << " steps, " << threads << " threads";
+    }
+  }
 }
 
 TEST(WinogradChannels, AreWholePanels) {

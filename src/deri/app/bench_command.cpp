@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/experiment/speed.hpp"

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/experiment/run_suite.hpp"

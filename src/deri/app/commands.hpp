@@ -24,7 +24,4 @@ void add_bench_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_page_command(CLI::App& app);
 
-// "Example:\n  deri …" for a subcommand's help.
-std::string example(const std::string& command);
-
 }  // namespace deri

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/eval/comparison.hpp"
 
 namespace deri {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "deri/app/commands.hpp"
-#include "deri/app/recording_options.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/ecg/inspection.hpp"
 

@@ -2,12 +2,14 @@
 
 #include <iostream>
 #include <new>
+#include <string>
 
 #include "deri/app/commands.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/base/memory.hpp"
 #include "deri/nn/computation_threads.hpp"
+#include "deri/nn/kernels.hpp"
 
 namespace deri {
 namespace {
@@ -22,7 +24,15 @@ int run(int argc, char** argv) {
   bool verbose = false, quiet = false;
   app.add_flag("-v,--verbose", verbose, "Say more");
   app.add_flag("-q,--quiet", quiet, "Warnings and errors only; no progress");
-  app.parse_complete_callback([&] { init_logging(verbose, quiet); });
+  std::string chosen = "fast";
+  app.add_option("--kernels", chosen,
+                 "What networks compute with on the CPU: fast, or plain (libtorch's operators in their default layout, "
+                 "to compare with)")
+      ->capture_default_str();
+  app.parse_complete_callback([&] {
+    init_logging(verbose, quiet);
+    set_kernels(parse_kernels(chosen));
+  });
   add_synth_command(app);
   add_prepare_command(app);
   add_inspect_command(app);

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/files.hpp"
 #include "deri/base/log.hpp"
 #include "deri/eval/run_page.hpp"

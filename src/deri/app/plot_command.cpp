@@ -3,7 +3,7 @@
 #include <string>
 
 #include "deri/app/commands.hpp"
-#include "deri/app/recording_options.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/log.hpp"
 #include "deri/ecg/plot.hpp"
 

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "deri/app/commands.hpp"
-#include "deri/app/recording_options.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/base/progress.hpp"

@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/log.hpp"
 #include "deri/nn/computation_threads.hpp"
 #include "deri/train/pretrain.hpp"

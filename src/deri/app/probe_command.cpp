@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/eval/comparison.hpp"
 #include "deri/eval/embedding.hpp"
@@ -21,7 +22,7 @@ void save(const std::string& file, const std::vector<ProbeResult>& results, cons
 
 void add_probe_command(CLI::App& app) {
   struct Options {
-    std::string model, data, json, device = "cpu", protocol = "strict";
+    std::string model, data, json, device = "cpu", precision = "float32", protocol = "strict";
     std::vector<double> percent{1, 10, 100};
     std::vector<std::string> views;
     ProbeOptions probe;
@@ -64,6 +65,7 @@ void add_probe_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--threads", options->probe.threads, "0: one per core")->capture_default_str();
   command->add_option("--device", options->device, "cpu, cuda, cuda:N")->capture_default_str();
+  add_precision_option(*command, options->precision);
   command->footer(
       example("deri probe --model run/best --data store --labels super --fraction 10,100 --json probe.json"));
   command->callback([options] {
@@ -72,12 +74,14 @@ void add_probe_command(CLI::App& app) {
     probe.fractions.clear();
     for (const double percent : options->percent) probe.fractions.push_back(percent / 100);
     for (const std::string& view : options->views) probe.views.push_back(parse_view(view));
+    probe.precision = parse_inference_precision(options->precision);
     const torch::Device device = parse_device(options->device);
-    const ModelBundle bundle = load_model(options->model);
+    const ModelBundle bundle = load_model(options->model, ModelParts::kEcg);
     bundle.model->to(device);
     const auto results = linear_probe(bundle, Store(options->data), probe, device);
     if (!options->json.empty())
-      save(options->json, results, probe, {{"model", options->model}, {"data", options->data}});
+      save(options->json, results, probe,
+           {{"model", options->model}, {"data", options->data}, {"precision", options->precision}});
     std::cout << to_text(results);
   });
 }

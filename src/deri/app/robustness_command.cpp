@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/eval/comparison.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/robustness.hpp"
@@ -10,7 +11,7 @@ namespace deri {
 
 void add_robustness_command(CLI::App& app) {
   struct Options {
-    std::string model, data, prompts, json, device = "cpu";
+    std::string model, data, prompts, json, device = "cpu", precision = "float32";
     RobustnessOptions robustness;
   };
   auto options = std::make_shared<Options>();
@@ -41,16 +42,18 @@ void add_robustness_command(CLI::App& app) {
   command->add_option("--seed", options->robustness.seed, "Of the bootstrap")->capture_default_str();
   command->add_option("--threads", options->robustness.threads, "0: one per core")->capture_default_str();
   command->add_option("--device", options->device, "cpu, cuda, cuda:N")->capture_default_str();
+  add_precision_option(*command, options->precision);
   command->footer(
       example("deri robustness --model run/best --data store --leads 12,2 --noise 0,25 --json robust.json"));
   command->callback([options] {
+    options->robustness.precision = parse_inference_precision(options->precision);
     const torch::Device device = parse_device(options->device);
     ModelBundle bundle = load_model(options->model);
     bundle.model->to(device);
     if (!options->prompts.empty()) bundle.prompts = Prompts::load(options->prompts);
     const auto points = robustness(bundle, Store(options->data), options->robustness, device);
     if (!options->json.empty()) {
-      const Json about = {{"model", options->model}, {"data", options->data}};
+      const Json about = {{"model", options->model}, {"data", options->data}, {"precision", options->precision}};
       Json json = to_json(points, options->robustness);
       json.update(about);
       save_result(options->json, json, score_tables(points, about));

@@ -1,8 +1,10 @@
 #include <iostream>
 #include <memory>
+#include <numeric>
+#include <vector>
 
 #include "deri/app/commands.hpp"
-#include "deri/app/recording_options.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/strings.hpp"
 #include "deri/eval/embedding.hpp"
@@ -12,7 +14,7 @@ namespace deri {
 
 void add_search_command(CLI::App& app) {
   struct Options {
-    std::string model, data, split, query, file, json, device = "cpu";
+    std::string model, data, split, query, file, json, device = "cpu", precision = "float32";
     std::size_t count = 10;
   };
   auto options = std::make_shared<Options>();
@@ -29,21 +31,27 @@ void add_search_command(CLI::App& app) {
       ->check(CLI::Range(1, 10000));
   command->add_option("--json", options->json, "Write the hits to this file");
   command->add_option("--device", options->device, "cpu, cuda, cuda:N")->capture_default_str();
+  add_precision_option(*command, options->precision);
   add_read_options(*command, read);
   command->footer(example("deri search --model run/best --data store --query \"atrial fibrillation\""));
   command->callback([options, read] {
     if (trimmed(options->query).empty() == options->file.empty()) fail("ask with --query TEXT, or name an ECG file");
+    const InferencePrecision precision = parse_inference_precision(options->precision);
     const torch::Device device = parse_device(options->device);
     const ModelBundle bundle = load_model(options->model);
     bundle.model->to(device);
+    const Store store(options->data);
+    std::vector<std::size_t> records(store.size());
+    std::iota(records.begin(), records.end(), std::size_t{0});
+    EcgSession session = make_session(bundle, precision, make_reader(store, bundle.config.input), records);
     torch::Tensor query;
     if (options->file.empty()) {
       query = embed_texts(bundle, {options->query}, device);
     } else {
       std::vector<float> input = model_input(read_recording(options->file, *read), bundle.config.input);
-      query = embed_inputs(*bundle.model, input, device);
+      query = embed_inputs(session, input);
     }
-    const SearchResult result = search(bundle, Store(options->data), options->split, query, options->count, device);
+    const SearchResult result = search(bundle, session, store, options->split, query, options->count);
     if (!options->json.empty()) save_json(options->json, to_json(result));
     std::cout << to_text(result);
   });

@@ -1,15 +1,12 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/log.hpp"
 #include "deri/base/progress.hpp"
 #include "deri/data/synthetic_archive.hpp"
 
 namespace deri {
-
-std::string example(const std::string& command) {
-  return "Example:\n  " + command;
-}
 
 void add_synth_command(CLI::App& app) {
   struct Options {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/eval/embedding.hpp"

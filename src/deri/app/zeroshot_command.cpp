@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "deri/app/commands.hpp"
+#include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/eval/comparison.hpp"
@@ -12,7 +13,7 @@ namespace deri {
 
 void add_zeroshot_command(CLI::App& app) {
   struct Options {
-    std::string model, data, prompts, json, device = "cpu", protocol = "strict";
+    std::string model, data, prompts, json, device = "cpu", precision = "float32", protocol = "strict";
     ZeroShotOptions zero_shot;
   };
   auto options = std::make_shared<Options>();
@@ -43,9 +44,11 @@ void add_zeroshot_command(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   command->add_option("--device", options->device, "cpu, cuda, cuda:N")->capture_default_str();
+  add_precision_option(*command, options->precision);
   command->footer(example("deri zeroshot --model run/best --data store --labels super,rhythm --json zeroshot.json"));
   command->callback([options] {
     options->zero_shot.published_protocol = options->protocol == "published";
+    options->zero_shot.precision = parse_inference_precision(options->precision);
     const torch::Device device = parse_device(options->device);
     ModelBundle bundle = load_model(options->model);
     bundle.model->to(device);
@@ -57,6 +60,7 @@ void add_zeroshot_command(CLI::App& app) {
       Json json = to_json(results, options->zero_shot);
       json["model"] = options->model;
       json["data"] = options->data;
+      json["precision"] = options->precision;
       json["training"] = bundle.training;
       save_result(options->json, json, score_tables(results, {{"model", options->model}, {"data", options->data}}));
     }

@@ -19,6 +19,8 @@ template <int W>
 using Words [[gnu::vector_size(W * 4)]] = std::uint32_t;
 template <int W>
 using Halves [[gnu::vector_size(W * 2)]] = std::uint16_t;
+template <int W>
+using Bytes [[gnu::vector_size(W)]] = std::uint8_t;
 
 template <int W>
 DERI_INLINE void load(const float* from, Floats<W>& to) {

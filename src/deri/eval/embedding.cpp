@@ -1,6 +1,7 @@
 #include "deri/eval/embedding.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "deri/base/error.hpp"
 #include "deri/ecg/input.hpp"
@@ -13,14 +14,9 @@ namespace {
 
 constexpr std::size_t kTextBatch = 64;
 
-torch::Tensor batch_tensor(std::vector<float>& ecgs, const InputConfig& input, const torch::Device& device) {
-  const auto leads = static_cast<std::int64_t>(input.leads.size());
-  const auto records = static_cast<std::int64_t>(ecgs.size()) / (leads * input.samples());
-  return torch::from_blob(ecgs.data(), {records, leads, input.samples()}, torch::kFloat32).to(device);
-}
-
-torch::Tensor view_rows(EcgTextModel& model, const torch::Tensor& ecg, EcgView view) {
-  const torch::Tensor rows = model.ecg_view(ecg, view).to(torch::kFloat32);
+torch::Tensor view_rows(EcgSession& session, const torch::Tensor& ecg, EcgView view) {
+  const torch::InferenceMode inference;
+  const torch::Tensor rows = session.view(ecg, view);
   return (view == EcgView::kEncoder ? rows : l2_normalised(rows)).cpu();
 }
 
@@ -31,33 +27,52 @@ SignalReader make_reader(const Store& store, const InputConfig& config) {
 }
 
 torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device) {
-  return batch_tensor(batch.ecg, input, device);
+  return input_tensor(batch.ecg, input).to(device);
 }
 
-torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device, EcgView view,
-                         const RecordChange& change) {
+torch::Tensor input_tensor(std::vector<float>& inputs, const InputConfig& input) {
+  const auto leads = static_cast<std::int64_t>(input.leads.size());
+  const auto records = static_cast<std::int64_t>(inputs.size()) / (leads * input.samples());
+  return torch::from_blob(inputs.data(), {records, leads, input.samples()}, torch::kFloat32);
+}
+
+EcgSession make_session(const ModelBundle& bundle, InferencePrecision precision, const SignalReader& reader,
+                        const std::vector<std::size_t>& records) {
+  std::vector<float> calibration;
+  if (precision == InferencePrecision::kInt8) {
+    if (records.empty()) fail("precision int8 needs records to be calibrated on, and there are none");
+    const auto count = std::min(records.size(), static_cast<std::size_t>(EcgSession::kCalibrationRecords));
+    calibration.resize(count * reader.values());
+    for (std::size_t i = 0; i < count; ++i)
+      reader.read(records[i], std::span(calibration).subspan(i * reader.values(), reader.values()));
+  }
+  return EcgSession(*bundle.model, precision, input_tensor(calibration, bundle.config.input));
+}
+
+torch::Tensor embed_ecgs(EcgSession& session, const SignalReader& reader, const std::vector<std::size_t>& records,
+                         const EmbedOptions& options) {
   const torch::InferenceMode inference;
-  const EvaluationMode evaluation(model);
-  const InputConfig& input = model.config().input;
-  LoaderOptions options;
-  options.batch = static_cast<std::size_t>(batch_size);
-  options.augment = change;
-  Loader loader(reader, records, options);
+  LoaderOptions loading;
+  loading.batch = static_cast<std::size_t>(options.batch_size);
+  loading.augment = options.change;
+  Loader loader(reader, records, loading);
   loader.start_epoch(0);
   std::vector<torch::Tensor> rows;
-  while (auto batch = loader.next()) rows.push_back(view_rows(model, ecg_tensor(*batch, input, device), view));
-  return rows.empty() ? torch::empty({0, model.config().width}) : torch::cat(rows);
+  std::int64_t done = 0;
+  while (auto batch = loader.next()) {
+    rows.push_back(view_rows(session, input_tensor(batch->ecg, session.config().input), options.view));
+    done += rows.back().size(0);
+    if (options.embedded) options.embedded(done);
+  }
+  return rows.empty() ? torch::empty({0, session.config().width}) : torch::cat(rows);
 }
 
-EmbeddedRecords::EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                                 std::int64_t batch_size, const torch::Device& device, EcgView view,
-                                 const RecordChange& change) {
+EmbeddedRecords::EmbeddedRecords(EcgSession& session, const Store& store, std::vector<std::size_t> records,
+                                 const EmbedOptions& options) {
   std::sort(records.begin(), records.end());
   records.erase(std::unique(records.begin(), records.end()), records.end());
   for (std::size_t row = 0; row < records.size(); ++row) rows_[records[row]] = static_cast<std::int64_t>(row);
-  embeddings_ =
-      embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), records, batch_size, device, view, change);
+  embeddings_ = embed_ecgs(session, make_reader(store, session.config().input), records, options);
 }
 
 torch::Tensor EmbeddedRecords::of(const std::vector<std::size_t>& records) const {
@@ -77,10 +92,8 @@ std::vector<float> model_input(const Recording& recording, const InputConfig& co
   return input;
 }
 
-torch::Tensor embed_inputs(EcgTextModel& model, std::vector<float>& inputs, const torch::Device& device, EcgView view) {
-  const torch::InferenceMode inference;
-  const EvaluationMode evaluation(model);
-  return view_rows(model, batch_tensor(inputs, model.config().input, device), view);
+torch::Tensor embed_inputs(EcgSession& session, std::vector<float>& inputs, EcgView view) {
+  return view_rows(session, input_tensor(inputs, session.config().input), view);
 }
 
 torch::Tensor embed_texts(const ModelBundle& bundle, const std::vector<std::string>& texts,

@@ -1,6 +1,7 @@
 #pragma once
 // Records and texts → points of the shared space, in evaluation mode and without gradient.
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "deri/data/loader.hpp"
 #include "deri/data/store.hpp"
 #include "deri/ecg/recording.hpp"
+#include "deri/model/ecg_session.hpp"
 #include "deri/model/model_folder.hpp"
 
 namespace deri {
@@ -22,20 +24,31 @@ SignalReader make_reader(const Store& store, const InputConfig& config);
 // outlive it.
 torch::Tensor ecg_tensor(Batch& batch, const InputConfig& input, const torch::Device& device);
 
-// A view of these records, [N, d] float32 on the CPU; rows L2-normalised but for kEncoder. In evaluation mode; the
-// model goes back to the mode it was in. `change`, if given, is made to every record before scaling, with a seed of its
-// index alone.
-torch::Tensor embed_ecgs(EcgTextModel& model, const SignalReader& reader, const std::vector<std::size_t>& records,
-                         std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot,
-                         const RecordChange& change = {});
+// Inputs as model_input() makes them, one after another, as such a tensor on the CPU.
+torch::Tensor input_tensor(std::vector<float>& inputs, const InputConfig& input);
+
+// A session of the model in this precision; kInt8 is calibrated on the first of `records`, as `reader` gives them.
+EcgSession make_session(const ModelBundle& bundle, InferencePrecision precision, const SignalReader& reader,
+                        const std::vector<std::size_t>& records);
+
+// How embed_ecgs() goes about it.
+struct EmbedOptions {
+  std::int64_t batch_size = 64;
+  EcgView view = EcgView::kZeroShot;
+  RecordChange change = {};                         // made to every record before scaling, seeded by its index alone
+  std::function<void(std::int64_t)> embedded = {};  // told after every batch how many records are done
+};
+
+// A view of these records, [N, d] float32 on the CPU; rows L2-normalised but for kEncoder.
+torch::Tensor embed_ecgs(EcgSession& session, const SignalReader& reader, const std::vector<std::size_t>& records,
+                         const EmbedOptions& options = {});
 
 // A view of some records of a store, computed once and found again by the record's index there.
 class EmbeddedRecords {
  public:
   // `records` in any order; those named more than once are embedded once.
-  EmbeddedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                  std::int64_t batch_size, const torch::Device& device, EcgView view = EcgView::kZeroShot,
-                  const RecordChange& change = {});
+  EmbeddedRecords(EcgSession& session, const Store& store, std::vector<std::size_t> records,
+                  const EmbedOptions& options = {});
 
   // [records, d], as embed_ecgs() gives them. Each must be among those embedded.
   torch::Tensor of(const std::vector<std::size_t>& records) const;
@@ -50,8 +63,7 @@ class EmbeddedRecords {
 std::vector<float> model_input(const Recording& recording, const InputConfig& config);
 
 // The same view of inputs as model_input() makes them: one after another in `inputs`.
-torch::Tensor embed_inputs(EcgTextModel& model, std::vector<float>& inputs, const torch::Device& device,
-                           EcgView view = EcgView::kZeroShot);
+torch::Tensor embed_inputs(EcgSession& session, std::vector<float>& inputs, EcgView view = EcgView::kZeroShot);
 
 // Texts (reports, prompts) through the tower and the projector, rows L2-normalised: [N,width]
 // float32 on the CPU.

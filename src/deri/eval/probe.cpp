@@ -52,14 +52,15 @@ LabelMatrix training_rows(const LabelMatrix& train, double fraction) {
 class ProbedModel {
  public:
   ProbedModel(const ModelBundle& bundle, const Store& store, const std::vector<ProbeSplits>& sets,
-              const ProbeOptions& options, const torch::Device& device)
+              const ProbeOptions& options)
       : options_(options) {
     std::vector<std::size_t> needed;
     for (const ProbeSplits& set : sets)
       for (const LabelMatrix* matrix : {&set.train, &set.validation, &set.scored})
         needed.insert(needed.end(), matrix->indices.begin(), matrix->indices.end());
+    EcgSession session = make_session(bundle, options.precision, make_reader(store, bundle.config.input), needed);
     for (const EcgView view : options.views)
-      views_.emplace(view, EmbeddedRecords(bundle, store, needed, options.batch_size, device, view));
+      views_.emplace(view, EmbeddedRecords(session, store, needed, {.batch_size = options.batch_size, .view = view}));
   }
 
   ProbeScores probe(const LabelMatrix& train, const ProbeSplits& splits) const {
@@ -176,10 +177,10 @@ std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& st
   const ProbeOptions options = with_views(given, bundle.config);
   std::vector<ProbeSplits> sets;
   for (const std::string& set : options.label_sets) sets.push_back(probe_splits(store, set, options.split));
-  const ProbedModel trained(bundle, store, sets, options, device);
+  const ProbedModel trained(bundle, store, sets, options);
   const ModelBundle twin = untrained_twin(bundle, options.seed);
   twin.model->to(device);
-  const ProbedModel untrained(twin, store, sets, options, device);
+  const ProbedModel untrained(twin, store, sets, options);
 
   const PairedOptions paired = paired_options(options);
   std::vector<ProbeResult> results;
@@ -200,14 +201,13 @@ std::vector<ProbeResult> linear_probe(const ModelBundle& bundle, const Store& st
   return results;
 }
 
-std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& given,
-                                    const torch::Device& device) {
+std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& given) {
   ProbeOptions options = given;
   options.published_protocol = false;
   options = with_views(options, bundle.config);
   std::vector<ProbeSplits> sets;
   for (const std::string& set : options.label_sets) sets.push_back(probe_splits(store, set, options.split));
-  const ProbedModel model(bundle, store, sets, options, device);
+  const ProbedModel model(bundle, store, sets, options);
   std::vector<FittedProbe> probes;
   for (const ProbeSplits& set : sets) probes.push_back(model.fit(set.train, set.validation));
   return probes;

@@ -34,6 +34,7 @@ struct ProbeOptions {
   int permutations = 2000;     // of the paired test
   std::uint64_t seed = 0;      // of both, and of the untrained model
   std::int64_t batch_size = 64;
+  InferencePrecision precision = InferencePrecision::kFloat32;
   int threads = 0;  // 0: as many as the machine has
 };
 
@@ -69,8 +70,7 @@ struct FittedProbe {
 };
 
 // One per label set of the options. Throws Error as linear_probe() does.
-std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& options,
-                                    const torch::Device& device);
+std::vector<FittedProbe> fit_probes(const ModelBundle& bundle, const Store& store, const ProbeOptions& options);
 
 // The features of the records of `labels`, which must be among those embedded, and their targets.
 ProbeSet probe_set(const EmbeddedRecords& records, const LabelMatrix& labels);

@@ -70,10 +70,11 @@ LabelSetScores ReportJudge::label_set(const Store& store, const std::string& lab
 
 std::vector<std::string> nearest_reports(const ModelBundle& bundle, const Store& store,
                                          const std::vector<std::size_t>& training,
-                                         const std::vector<std::size_t>& records, const torch::Device& device) {
+                                         const std::vector<std::size_t>& records) {
   const SignalReader reader = make_reader(store, bundle.config.input);
-  const torch::Tensor known = embed_ecgs(*bundle.model, reader, training, kEcgBatch, device);
-  const torch::Tensor asked = embed_ecgs(*bundle.model, reader, records, kEcgBatch, device);
+  EcgSession session(*bundle.model);
+  const torch::Tensor known = embed_ecgs(session, reader, training);
+  const torch::Tensor asked = embed_ecgs(session, reader, records);
   std::vector<std::string> reports;
   // In blocks: all cosines of a large archive at once would fill the memory.
   for (std::int64_t first = 0; first < asked.size(0); first += kEcgBatch) {

@@ -44,6 +44,6 @@ class ReportJudge {
 // embedding: what a model can say without writing. `training` are records with a report.
 std::vector<std::string> nearest_reports(const ModelBundle& bundle, const Store& store,
                                          const std::vector<std::size_t>& training,
-                                         const std::vector<std::size_t>& records, const torch::Device& device);
+                                         const std::vector<std::size_t>& records);
 
 }  // namespace deri

@@ -135,9 +135,9 @@ class Scoring {
       result_.not_computed.push_back("the nearest ECG's report: name a model with --model");
       return;
     }
-    System nearest{"nearest ECG's report", nearest_reports(*inputs_.judge, store, training, records_, device_), {}};
+    System nearest{"nearest ECG's report", nearest_reports(*inputs_.judge, store, training, records_), {}};
     if (!validation_records_.empty())
-      nearest.validation_texts = nearest_reports(*inputs_.judge, store, training, validation_records_, device_);
+      nearest.validation_texts = nearest_reports(*inputs_.judge, store, training, validation_records_);
     systems_.push_back(std::move(nearest));
   }
 

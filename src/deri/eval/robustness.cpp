@@ -29,10 +29,10 @@ std::vector<DegradedAxis> degradations(const RobustnessOptions& options) {
 // The records of all label sets, degraded and embedded, each view once.
 class DegradedRecords {
  public:
-  DegradedRecords(const ModelBundle& bundle, const Store& store, std::vector<std::size_t> records,
-                  const Degradation& degradation, const RobustnessOptions& options, const torch::Device& device)
-      : bundle_(bundle), store_(store), records_(std::move(records)), options_(options), device_(device) {
-    const std::vector<std::string> names = bundle.config.input.leads;
+  DegradedRecords(EcgSession& session, const Store& store, std::vector<std::size_t> records,
+                  const Degradation& degradation, const RobustnessOptions& options)
+      : session_(session), store_(store), records_(std::move(records)), options_(options) {
+    const std::vector<std::string> names = session.config().input.leads;
     change_ = [degradation, names](std::span<float> millivolts, std::size_t, std::uint64_t seed) {
       degrade(degradation, names, millivolts, seed);
     };
@@ -41,16 +41,15 @@ class DegradedRecords {
   const EmbeddedRecords& view(EcgView view) {
     const auto known = views_.find(view);
     if (known != views_.end()) return known->second;
-    return views_.emplace(view, EmbeddedRecords(bundle_, store_, records_, options_.batch_size, device_, view, change_))
-        .first->second;
+    const EmbedOptions options{.batch_size = options_.batch_size, .view = view, .change = change_};
+    return views_.emplace(view, EmbeddedRecords(session_, store_, records_, options)).first->second;
   }
 
  private:
-  const ModelBundle& bundle_;
+  EcgSession& session_;
   const Store& store_;
   std::vector<std::size_t> records_;
   const RobustnessOptions& options_;
-  torch::Device device_;
   RecordChange change_;
   std::map<EcgView, EmbeddedRecords> views_;
 };
@@ -81,15 +80,18 @@ std::vector<RobustnessPoint> robustness(const ModelBundle& bundle, const Store& 
   probe.label_sets = options.label_sets;
   probe.batch_size = options.batch_size;
   probe.threads = options.threads;
-  const std::vector<FittedProbe> probes = fit_probes(bundle, store, probe, device);
+  probe.precision = options.precision;
+  const std::vector<FittedProbe> probes = fit_probes(bundle, store, probe);
   BootstrapOptions bootstrap;
   bootstrap.resamples = options.resamples;
   bootstrap.seed = options.seed;
   bootstrap.threads = options.threads;
 
+  EcgSession session =
+      make_session(bundle, options.precision, make_reader(store, bundle.config.input), records_of(sets));
   std::vector<RobustnessPoint> points;
   for (const DegradedAxis& at : degradations(options)) {
-    DegradedRecords records(bundle, store, records_of(sets), at.degradation, options, device);
+    DegradedRecords records(session, store, records_of(sets), at.degradation, options);
     for (std::size_t i = 0; i < sets.size(); ++i) {
       const auto add = [&](const char* reading, ScoredLabels scored) {
         RobustnessPoint point{options.label_sets[i], reading, at.axis, at.x, {}, std::move(scored), {}};

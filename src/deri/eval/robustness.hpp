@@ -15,6 +15,7 @@
 #include "deri/eval/metrics.hpp"
 #include "deri/eval/score_table.hpp"
 #include "deri/model/model_folder.hpp"
+#include "deri/nn/resnet_session.hpp"
 
 namespace deri {
 
@@ -26,6 +27,7 @@ struct RobustnessOptions {
   int resamples = 1000;                             // of the bootstrap
   std::uint64_t seed = 0;                           // of the bootstrap
   std::int64_t batch_size = 64;
+  InferencePrecision precision = InferencePrecision::kFloat32;
   int threads = 0;
 };
 

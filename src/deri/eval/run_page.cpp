@@ -24,7 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kBatch = 64;
 constexpr int kNearest = 3;
 
 double number(const Json& value) {
@@ -152,8 +151,8 @@ void add_examples(HtmlPage& page, const RunPageInputs& inputs) {
   const ReportIndex reports = index_reports(bundle, store, test);
   Rng(inputs.seed).shuffle(test);
   test.resize(std::min(test.size(), static_cast<std::size_t>(inputs.examples)));
-  const torch::Tensor ecgs =
-      embed_ecgs(*bundle.model, make_reader(store, bundle.config.input), test, kBatch, torch::kCPU);
+  EcgSession session(*bundle.model);
+  const torch::Tensor ecgs = embed_ecgs(session, make_reader(store, bundle.config.input), test);
   const torch::Tensor scores = ecgs.matmul(reports.embeddings.t());
 
   page.section("ECGs and the reports the model finds nearest");

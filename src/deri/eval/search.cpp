@@ -12,8 +12,6 @@
 namespace deri {
 namespace {
 
-constexpr std::int64_t kSearchBatch = 64;
-
 // The best of `rows` [N, width] for the query, named by `hits`.
 std::vector<SearchHit> best_hits(const torch::Tensor& rows, const torch::Tensor& query, std::vector<SearchHit> hits,
                                  std::size_t count) {
@@ -40,8 +38,8 @@ void add_hits(std::string& text, const char* heading, const std::vector<SearchHi
 
 }  // namespace
 
-SearchResult search(const ModelBundle& bundle, const Store& store, const std::string& split, const torch::Tensor& query,
-                    std::size_t count, const torch::Device& device) {
+SearchResult search(const ModelBundle& bundle, EcgSession& session, const Store& store, const std::string& split,
+                    const torch::Tensor& query, std::size_t count) {
   std::vector<std::size_t> records(store.size());
   std::iota(records.begin(), records.end(), std::size_t{0});
   if (!split.empty()) records = store.split(split);
@@ -57,9 +55,9 @@ SearchResult search(const ModelBundle& bundle, const Store& store, const std::st
     texts.push_back(record.report);
   }
   const SignalReader reader = make_reader(store, bundle.config.input);
-  const torch::Tensor ecg_rows = embed_ecgs(*bundle.model, reader, records, kSearchBatch, device);
+  const torch::Tensor ecg_rows = embed_ecgs(session, reader, records);
   return {best_hits(ecg_rows, query, std::move(ecgs), count),
-          best_hits(embed_texts(bundle, texts, device), query, std::move(reports), count)};
+          best_hits(embed_texts(bundle, texts, session.device()), query, std::move(reports), count)};
 }
 
 Json to_json(const SearchResult& result) {

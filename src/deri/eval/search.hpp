@@ -9,6 +9,7 @@
 
 #include "deri/base/json.hpp"
 #include "deri/data/store.hpp"
+#include "deri/model/ecg_session.hpp"
 #include "deri/model/model_folder.hpp"
 
 namespace deri {
@@ -26,9 +27,9 @@ struct SearchResult {
 
 // `query` [1, width] as embed_texts(), or embed_inputs() in the zero-shot view, gives it. Looks through the records of
 // a split, or all of them where `split` is empty, and their distinct reports (records without one have none); `count`
-// of each at most. Throws Error for a split without records.
-SearchResult search(const ModelBundle& bundle, const Store& store, const std::string& split, const torch::Tensor& query,
-                    std::size_t count, const torch::Device& device);
+// of each at most. `session` is one of the bundle's model. Throws Error for a split without records.
+SearchResult search(const ModelBundle& bundle, EcgSession& session, const Store& store, const std::string& split,
+                    const torch::Tensor& query, std::size_t count);
 
 Json to_json(const SearchResult& result);
 std::string to_text(const SearchResult& result);

@@ -42,7 +42,8 @@ ModelScores score_model(const ModelBundle& bundle, const Store& store, const std
     needed.insert(needed.end(), set.scored.indices.begin(), set.scored.indices.end());
     needed.insert(needed.end(), set.validation.indices.begin(), set.validation.indices.end());
   }
-  const EmbeddedRecords records(bundle, store, std::move(needed), options.batch_size, device);
+  EcgSession session = make_session(bundle, options.precision, make_reader(store, bundle.config.input), needed);
+  const EmbeddedRecords records(session, store, std::move(needed), {.batch_size = options.batch_size});
   ModelScores scores;
   for (const LabelledSplits& set : sets) {
     const torch::Tensor classes = class_embeddings(bundle, set.scored.labels, device);
@@ -89,7 +90,7 @@ ModelBundle untrained_twin(const ModelBundle& bundle, std::uint64_t seed) {
   ModelBundle twin = bundle;
   torch::manual_seed(seed);
   twin.model = make_model(bundle.config);
-  if (!bundle.config.text.trainable) {
+  if (bundle.model->has_text_tower() && !bundle.config.text.trainable) {
     std::map<std::string, torch::Tensor> tower;
     for (const auto& [name, tensor] : module_tensors(bundle.model->text_tower())) tower[name] = tensor.cpu();
     assign_tensors(twin.model->text_tower(), tower, "the frozen text tower");

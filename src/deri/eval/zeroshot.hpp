@@ -16,6 +16,7 @@
 #include "deri/eval/metrics.hpp"
 #include "deri/eval/score_table.hpp"
 #include "deri/model/model_folder.hpp"
+#include "deri/nn/resnet_session.hpp"
 
 namespace deri {
 
@@ -35,6 +36,7 @@ struct ZeroShotOptions {
   int resamples = 1000;                 // of the bootstrap
   std::uint64_t seed = 0;               // of the bootstrap and of the untrained model
   std::int64_t batch_size = 64;
+  InferencePrecision precision = InferencePrecision::kFloat32;
 };
 
 // One model's numbers on one label set.

@@ -279,10 +279,9 @@ std::vector<std::string> map_classes(const LabelMatrix& labels) {
   return classes;
 }
 
-Json map_half(const ModelBundle& bundle, const Store& store, const LabelMatrix& labels, EcgView view,
-              const torch::Device& device) {
-  const ZeroShotOptions defaults;
-  const EmbeddedRecords records(bundle, store, labels.indices, defaults.batch_size, device, view);
+Json map_half(const ModelBundle& bundle, const Store& store, const LabelMatrix& labels, EcgView view) {
+  EcgSession session(*bundle.model);
+  const EmbeddedRecords records(session, store, labels.indices, {.view = view});
   const torch::Tensor rows = records.of(labels.indices).contiguous();
   const auto columns = static_cast<std::size_t>(rows.size(1));
   const TsneResult map = tsne({rows.data_ptr<float>(), static_cast<std::size_t>(rows.numel())}, columns);
@@ -301,8 +300,8 @@ void SuiteRun::map_task(const ModelBundle& bundle, std::uint64_t seed, const Sui
   save_json(file, {{"task", "map"},
                    {"view", view_name(view)},
                    {"classes", map_classes(labels)},
-                   {"trained", map_half(bundle, store, labels, view, device_)},
-                   {"untrained", map_half(twin, store, labels, view, device_)},
+                   {"trained", map_half(bundle, store, labels, view)},
+                   {"untrained", map_half(twin, store, labels, view)},
                    {"made_by", made_by}});
 }
 

@@ -18,7 +18,6 @@
 #include "deri/experiment/speed_inputs.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/multiply_adds.hpp"
-#include "deri/nn/evaluation_mode.hpp"
 #include "deri/text/wordpiece_trainer.hpp"
 #include "deri/train/report_set.hpp"
 
@@ -37,7 +36,7 @@ const char* const kProbedSet = "super";
 
 // Files -> embeddings [files, width], as `deri embed` goes about it.
 Tensor embed_wfdb(EcgTextModel& model, std::span<const fs::path> files, const SpeedWay& way) {
-  const AutocastGuard autocast(way.precision, torch::kCPU);
+  EcgSession session(model, inference_precision(way));
   std::vector<Tensor> rows;
   for (std::size_t first = 0; first < files.size(); first += kFileBatch) {
     std::vector<float> inputs;
@@ -45,7 +44,7 @@ Tensor embed_wfdb(EcgTextModel& model, std::span<const fs::path> files, const Sp
       const std::vector<float> input = model_input(read_recording(file), model.config().input);
       inputs.insert(inputs.end(), input.begin(), input.end());
     }
-    rows.push_back(embed_inputs(model, inputs, torch::kCPU));
+    rows.push_back(embed_inputs(session, inputs));
   }
   return torch::cat(rows);
 }
@@ -86,7 +85,8 @@ Tensor classify(const ModelBundle& bundle, const Store& store, const std::vector
   const AutocastGuard autocast(way.precision, torch::kCPU);
   std::vector<std::size_t> all(store.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  const EmbeddedRecords records(bundle, store, all, kStoreBatch, torch::kCPU);
+  EcgSession session(*bundle.model, inference_precision(way));
+  const EmbeddedRecords records(session, store, all, {.batch_size = kStoreBatch});
   std::vector<Tensor> scores;
   for (const std::string& set : sets) {
     const LabelMatrix labels = label_matrix(store, all, set);
@@ -258,9 +258,9 @@ void measure_probe(SpeedRun& run) {
     rows.push_back(timed_row(
         way,
         [&, way] {
-          const EvaluationMode evaluation(*model);
-          const AutocastGuard autocast(way.precision, torch::kCPU);
-          fit_probes(bundle, store, options, torch::kCPU);
+          ProbeOptions with_precision = options;
+          with_precision.precision = inference_precision(way);
+          fit_probes(bundle, store, with_precision);
         },
         [] {}));
     rows.back().row.work = static_cast<double>(published.records());

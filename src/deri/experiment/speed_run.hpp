@@ -16,6 +16,7 @@
 #include "deri/experiment/speed_report.hpp"
 #include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
+#include "deri/nn/resnet_session.hpp"
 
 namespace deri {
 
@@ -54,6 +55,11 @@ inline constexpr SpeedWay kReferenceBfloat16{"reference bfloat16", Kernels::kPla
 inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloat32};
 inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
 inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
+
+// How an EcgSession computes in a way.
+inline InferencePrecision inference_precision(const SpeedWay& way) {
+  return way.precision == Precision::kFloat32 ? InferencePrecision::kFloat32 : InferencePrecision::kBfloat16;
+}
 
 // A row, and how one repetition of it is made.
 struct TimedRow {

@@ -38,8 +38,8 @@ Tensor pick_tokens(const Tensor& tokens, const Tensor& order) {
 
 }  // namespace
 
-Deri::Deri(const ModelConfig& config)
-    : EcgTextModel(config),
+Deri::Deri(const ModelConfig& config, ModelParts parts)
+    : EcgTextModel(config, parts),
       rme_tokens_(kept_tokens(config.rme_keep, ecg_tokens())),
       att_pool_head_(register_module("att_pool_head",
                                      std::make_shared<SeparatorPool>(ecg_tokens(), config.width, config.pool_heads))),
@@ -72,19 +72,16 @@ DeriOutputs Deri::forward(const Tensor& ecg, const TextFeatures& text, const std
   return out;
 }
 
-Tensor Deri::ecg_embedding(const Tensor& ecg) {
+Tensor Deri::pooled_view(const Tensor& features, EcgView view) {
+  if (view != EcgView::kZeroShot) return pooled_tokens(features, view).mean(1);
   const std::string& kind = config().zero_shot_embedding;
-  if (kind != "mix-unnormalised") return pooled_view(ecg, kind == "aligned" ? EcgView::kAligned : EcgView::kMix);
-  const Tensor pooled = att_pool_head_->forward(encode_ecg(ecg));
+  if (kind != "mix-unnormalised") return pooled_view(features, kind == "aligned" ? EcgView::kAligned : EcgView::kMix);
+  const Tensor pooled = att_pool_head_->forward(encode_features(features));
   return pooled.mean(1) + project_text(decode_text(pooled));
 }
 
-Tensor Deri::pooled_view(const Tensor& ecg, EcgView view) {
-  return pooled_tokens(ecg, view).mean(1);
-}
-
-Tensor Deri::pooled_tokens(const Tensor& ecg, EcgView view) {
-  const Tensor pooled = l2_normalised(att_pool_head_->forward(encode_ecg(ecg)));
+Tensor Deri::pooled_tokens(const Tensor& features, EcgView view) {
+  const Tensor pooled = l2_normalised(att_pool_head_->forward(encode_features(features)));
   if (view == EcgView::kAligned) return pooled;
   return pooled + project_text(decode_text(pooled)).unsqueeze(1);
 }

@@ -29,13 +29,10 @@ struct DeriOutputs {
 
 class Deri : public EcgTextModel {
  public:
-  explicit Deri(const ModelConfig& config);
+  explicit Deri(const ModelConfig& config, ModelParts parts = ModelParts::kAll);
 
   // ecg [B, leads, samples]. Without `noise` it is drawn from torch's default generator.
   DeriOutputs forward(const torch::Tensor& ecg, const TextFeatures& text, const std::optional<RmeNoise>& noise = {});
-
-  // What config.zero_shot_embedding says: mix_e, mix_e from un-normalised pooled tokens (published), or p_e.
-  torch::Tensor ecg_embedding(const torch::Tensor& ecg) override;
 
   // cma, cma_mix, uma, dec_ecg, dec_text.
   LossTerms losses(const torch::Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
@@ -45,9 +42,11 @@ class Deri : public EcgTextModel {
   std::int64_t rme_tokens() const { return rme_tokens_; }
 
  protected:
-  torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
+  // For zero-shot what config.zero_shot_embedding says: mix_e, mix_e from un-normalised pooled tokens (published), or
+  // p_e.
+  torch::Tensor pooled_view(const torch::Tensor& features, EcgView view) override;
   // P, or P with proj_t(decoded text feature) added to every token.
-  torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) override;
+  torch::Tensor pooled_tokens(const torch::Tensor& features, EcgView view) override;
 
  private:
   RmeNoise draw_noise(const torch::Tensor& tokens) const;

@@ -43,7 +43,7 @@ EcgView parse_view(const std::string& name) {
   fail("unknown view '{}' of an ECG; there are zero-shot, aligned, mix and encoder", name);
 }
 
-EcgTextModel::EcgTextModel(const ModelConfig& config)
+EcgTextModel::EcgTextModel(const ModelConfig& config, ModelParts parts)
     : config_(validated(config)),
       ecg_encoder_(register_module("ecg_encoder",
                                    make_backbone(config.backbone, static_cast<std::int64_t>(config.input.leads.size()),
@@ -52,12 +52,14 @@ EcgTextModel::EcgTextModel(const ModelConfig& config)
           "downconv",
           torch::nn::Conv1d(
               torch::nn::Conv1dOptions(ecg_encoder_->features(), config.width, 1).stride(config.downconv_stride)))),
-      lm_model_(register_module("lm_model", std::make_shared<Bert>(bert_options(config.text)))),
+      lm_model_(parts == ModelParts::kAll
+                    ? register_module("lm_model", std::make_shared<Bert>(bert_options(config.text)))
+                    : nullptr),
       proj_t_(register_module(
           "proj_t", torch::nn::Sequential(torch::nn::Linear(config.text.hidden, config.width), torch::nn::GELU(),
                                           torch::nn::Linear(config.width, config.width)))),
       ecg_tokens_(strided_count(ecg_encoder_->tokens(config.input.samples()), config.downconv_stride)) {
-  if (!config_.text.trainable) {
+  if (has_text_tower() && !config_.text.trainable) {
     for (Tensor& parameter : lm_model_->parameters()) parameter.set_requires_grad(false);
     lm_model_->eval();
   }
@@ -65,24 +67,31 @@ EcgTextModel::EcgTextModel(const ModelConfig& config)
 
 void EcgTextModel::train(bool on) {
   Module::train(on);
-  if (!config_.text.trainable) lm_model_->eval();
+  if (has_text_tower() && !config_.text.trainable) lm_model_->eval();
+}
+
+Bert& EcgTextModel::text_tower() {
+  DERI_CHECK(has_text_tower());
+  return *lm_model_;
 }
 
 Tensor EcgTextModel::ecg_view(const Tensor& ecg, EcgView view) {
-  if (view == EcgView::kZeroShot) return ecg_embedding(ecg);
-  if (view == EcgView::kEncoder) return ecg_encoder_->forward(ecg).mean(2);
-  return pooled_view(ecg, view);
+  return features_view(ecg_encoder_->forward(ecg), view);
+}
+
+Tensor EcgTextModel::features_view(const Tensor& features, EcgView view) {
+  return view == EcgView::kEncoder ? features.mean(2) : pooled_view(features, view);
 }
 
 Tensor EcgTextModel::ecg_token_view(const Tensor& ecg, EcgView view) {
   if (view == EcgView::kZeroShot) fail("the zero-shot view of an ECG has no tokens: choose aligned, mix or encoder");
-  if (view == EcgView::kEncoder) return ecg_encoder_->forward(ecg).transpose(1, 2);
-  return pooled_tokens(ecg, view);
+  const Tensor features = ecg_encoder_->forward(ecg);
+  return view == EcgView::kEncoder ? features.transpose(1, 2) : pooled_tokens(features, view);
 }
 
 TextFeatures EcgTextModel::encode_text(const TextInput& text) {
   const torch::AutoGradMode gradient(config_.text.trainable && torch::GradMode::is_enabled());
-  BertOutput output = lm_model_->forward(text.ids, text.mask);
+  BertOutput output = text_tower().forward(text.ids, text.mask);
   return {.pooled = output.pooled, .hidden = output.hidden, .mask = text.mask};
 }
 
@@ -90,9 +99,8 @@ Tensor EcgTextModel::text_embedding(const TextFeatures& text) {
   return l2_normalised(project_text(text.pooled));
 }
 
-Tensor EcgTextModel::encode_ecg(const Tensor& ecg) {
+Tensor EcgTextModel::encode_features(const Tensor& features) {
   // A convolution of kernel 1 is a linear map of every stride-th token; token-major is what attention reads next.
-  const Tensor features = ecg_encoder_->forward(ecg);
   const Tensor tokens = features.slice(2, 0, features.size(2), config_.downconv_stride).transpose(1, 2);
   DERI_CHECK(tokens.size(1) == ecg_tokens_);
   return linear_map(tokens, downconv_->weight.squeeze(2), downconv_->bias);
@@ -104,10 +112,10 @@ Tensor EcgTextModel::project_text(const Tensor& x) {
   return linear_map(torch::gelu(linear_map(x, expand.weight, expand.bias)), contract.weight, contract.bias);
 }
 
-std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config) {
+std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config, ModelParts parts) {
   validate(config);
-  if (config.kind == "merl") return std::make_shared<Merl>(config);
-  return std::make_shared<Deri>(config);
+  if (config.kind == "merl") return std::make_shared<Merl>(config, parts);
+  return std::make_shared<Deri>(config, parts);
 }
 
 Tensor l2_normalised(const Tensor& x) {

@@ -39,6 +39,12 @@ const char* view_name(EcgView view);
 // Throws Error for another name, with those there are.
 EcgView parse_view(const std::string& name);
 
+// What a model is made of.
+enum class ModelParts {
+  kAll,
+  kEcg  // without the text tower: enough for every view of an ECG
+};
+
 class EcgTextModel : public torch::nn::Module {
  public:
   const ModelConfig& config() const { return config_; }
@@ -46,7 +52,7 @@ class EcgTextModel : public torch::nn::Module {
   // As in PyTorch, but a frozen text tower stays in evaluation mode.
   void train(bool on = true) override;
 
-  // The text tower. Frozen: without gradient.
+  // The text tower. Frozen: without gradient. The model must have one.
   TextFeatures encode_text(const TextInput& text);
 
   // l2norm(proj_t(pooled)) [B, width]: what a class prompt or a report is in the shared space.
@@ -54,10 +60,12 @@ class EcgTextModel : public torch::nn::Module {
 
   // ecg [B, leads, samples] -> [B, width], not normalised: what zero-shot classification compares with text_embedding()
   // by cosine.
-  virtual torch::Tensor ecg_embedding(const torch::Tensor& ecg) = 0;
+  torch::Tensor ecg_embedding(const torch::Tensor& ecg) { return ecg_view(ecg, EcgView::kZeroShot); }
 
   // ecg [B, leads, samples] -> [B, d], not normalised; d depends on the view. Throws Error for a view the model lacks.
   torch::Tensor ecg_view(const torch::Tensor& ecg, EcgView view);
+  // The same out of what the ECG encoder makes of the records, [B, features, tokens], computed elsewhere.
+  torch::Tensor features_view(const torch::Tensor& features, EcgView view);
 
   // The same before the mean over tokens: ecg [B, leads, samples] -> [B, N, d], whose mean over N is ecg_view().
   // kAligned and kMix are DERI's, kEncoder every model's. Throws Error for a view without tokens.
@@ -70,21 +78,25 @@ class EcgTextModel : public torch::nn::Module {
 
   // The parts whose weights may come from elsewhere.
   Backbone& ecg_encoder() { return *ecg_encoder_; }
-  Bert& text_tower() { return *lm_model_; }
+  bool has_text_tower() const { return lm_model_ != nullptr; }
+  Bert& text_tower();
 
  protected:
   // Checks the configuration and builds the shared parts. Throws Error.
-  explicit EcgTextModel(const ModelConfig& config);
+  EcgTextModel(const ModelConfig& config, ModelParts parts);
 
   // Number of ECG tokens N behind the down-convolution.
   std::int64_t ecg_tokens() const { return ecg_tokens_; }
 
   // E: ecg [B, leads, samples] -> [B, N, width].
-  torch::Tensor encode_ecg(const torch::Tensor& ecg);
+  torch::Tensor encode_ecg(const torch::Tensor& ecg) { return encode_features(ecg_encoder_->forward(ecg)); }
+  // The down-convolution of the encoder's features [B, features, tokens] -> [B, N, width].
+  torch::Tensor encode_features(const torch::Tensor& features);
 
-  // kAligned and, where there is one, kMix.
-  virtual torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) = 0;
-  virtual torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) = 0;
+  // Views of the encoder's features: kZeroShot, kAligned and, where there is one, kMix.
+  virtual torch::Tensor pooled_view(const torch::Tensor& features, EcgView view) = 0;
+  // kAligned and kMix before the mean over tokens.
+  virtual torch::Tensor pooled_tokens(const torch::Tensor& features, EcgView view) = 0;
 
   // proj_t: [..., text.hidden] -> [..., width].
   torch::Tensor project_text(const torch::Tensor& x);
@@ -100,7 +112,7 @@ class EcgTextModel : public torch::nn::Module {
 
 // A freshly initialised model of config.kind; its weights are drawn from torch's default generator. Weights of a
 // pretrained text tower are the caller's to load. Throws Error for an invalid configuration.
-std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config);
+std::shared_ptr<EcgTextModel> make_model(const ModelConfig& config, ModelParts parts = ModelParts::kAll);
 
 // x / max(|x|, 1e-12) over the last dimension.
 torch::Tensor l2_normalised(const torch::Tensor& x);

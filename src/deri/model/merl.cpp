@@ -13,8 +13,8 @@ torch::nn::Linear make_view(std::int64_t width) {
 
 }  // namespace
 
-Merl::Merl(const ModelConfig& config)
-    : EcgTextModel(config),
+Merl::Merl(const ModelConfig& config, ModelParts parts)
+    : EcgTextModel(config, parts),
       att_pool_head_(register_module("att_pool_head",
                                      std::make_shared<ClassTokenPool>(ecg_tokens(), config.width, config.pool_heads))),
       linear1_(register_module("linear1", make_view(config.width))),
@@ -31,13 +31,9 @@ MerlOutputs Merl::forward(const Tensor& ecg, const TextFeatures& text) {
   return out;
 }
 
-Tensor Merl::ecg_embedding(const Tensor& ecg) {
-  return att_pool_head_->forward(encode_ecg(ecg));
-}
-
-Tensor Merl::pooled_view(const Tensor& ecg, EcgView view) {
+Tensor Merl::pooled_view(const Tensor& features, EcgView view) {
   if (view == EcgView::kMix) fail("MERL has no mix encoding of an ECG: choose zero-shot, aligned or encoder");
-  return ecg_embedding(ecg);
+  return att_pool_head_->forward(encode_features(features));
 }
 
 Tensor Merl::pooled_tokens(const Tensor&, EcgView view) {

@@ -17,21 +17,18 @@ struct MerlOutputs {
 
 class Merl : public EcgTextModel {
  public:
-  explicit Merl(const ModelConfig& config);
+  explicit Merl(const ModelConfig& config, ModelParts parts = ModelParts::kAll);
 
   // ecg [B, leads, samples].
   MerlOutputs forward(const torch::Tensor& ecg, const TextFeatures& text);
-
-  // The pooled token.
-  torch::Tensor ecg_embedding(const torch::Tensor& ecg) override;
 
   // cma, uma.
   LossTerms losses(const torch::Tensor& ecg, const TextFeatures& text, const ObjectiveConfig& objective,
                    const torch::Tensor& same_report = {}) override;
 
  protected:
-  torch::Tensor pooled_view(const torch::Tensor& ecg, EcgView view) override;
-  torch::Tensor pooled_tokens(const torch::Tensor& ecg, EcgView view) override;  // there are none: throws Error
+  torch::Tensor pooled_view(const torch::Tensor& features, EcgView view) override;    // the pooled token
+  torch::Tensor pooled_tokens(const torch::Tensor& features, EcgView view) override;  // there are none: throws Error
 
  private:
   std::shared_ptr<ClassTokenPool> att_pool_head_;

@@ -4,6 +4,7 @@
 #include "deri/base/files.hpp"
 #include "deri/model/huggingface_bert.hpp"
 #include "deri/model/weights.hpp"
+#include "deri/nn/skip_initialisation.hpp"
 
 namespace deri {
 namespace {
@@ -26,6 +27,24 @@ std::string model_card(const ModelBundle& bundle) {
   return card + "Not a medical device: for research only.\n";
 }
 
+std::shared_ptr<const WordPiece> load_vocabulary(const fs::path& folder, const TextTowerConfig& config) {
+  auto tokenizer = std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"));
+  if (static_cast<std::int64_t>(tokenizer->size()) > config.vocabulary)
+    fail("{}: vocab.txt has {} tokens, the model {}: they are of different models", folder.string(), tokenizer->size(),
+         config.vocabulary);
+  return tokenizer;
+}
+
+std::shared_ptr<EcgTextModel> load_weights(const fs::path& file, const ModelConfig& config, ModelParts parts) {
+  auto tensors = load_tensors(file);
+  if (parts == ModelParts::kEcg)
+    std::erase_if(tensors, [](const auto& entry) { return entry.first.starts_with("lm_model."); });
+  const SkipInitialisation every_weight_is_in_the_file;
+  auto model = make_model(config, parts);
+  assign_tensors(*model, tensors, file.string());
+  return model;
+}
+
 }  // namespace
 
 ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> tokenizer, Prompts prompts,
@@ -45,6 +64,7 @@ ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> token
 }
 
 void save_model(const fs::path& folder, const ModelBundle& bundle) {
+  DERI_CHECK(bundle.model->has_text_tower());
   StagedDirectory staged(folder, true);
   const Json config = {
       {"deri_model_version", kModelVersion}, {"model", write_config(bundle.config)}, {"training", bundle.training}};
@@ -56,7 +76,7 @@ void save_model(const fs::path& folder, const ModelBundle& bundle) {
   staged.commit();
 }
 
-ModelBundle load_model(const fs::path& folder) {
+ModelBundle load_model(const fs::path& folder, ModelParts parts) {
   if (!fs::is_directory(folder)) fail("{} is not a model folder: there is no such folder", folder.string());
   const fs::path config_file = folder / "config.json";
   const Json tree = load_json(config_file);
@@ -75,14 +95,9 @@ ModelBundle load_model(const fs::path& folder) {
   bundle.config = read_config<ModelConfig>(tree["model"], config_file.string());
   validate(bundle.config);
   bundle.training = tree.value("training", Json::object());
-  bundle.tokenizer = std::make_shared<WordPiece>(WordPiece::load(folder / "vocab.txt"));
-  if (static_cast<std::int64_t>(bundle.tokenizer->size()) > bundle.config.text.vocabulary)
-    fail("{}: vocab.txt has {} tokens, the model {}: they are of different models", folder.string(),
-         bundle.tokenizer->size(), bundle.config.text.vocabulary);
+  if (parts == ModelParts::kAll) bundle.tokenizer = load_vocabulary(folder, bundle.config.text);
   if (fs::exists(folder / "prompts.json")) bundle.prompts = Prompts::load(folder / "prompts.json");
-  bundle.model = make_model(bundle.config);
-  const fs::path weights = folder / "model.safetensors";
-  assign_tensors(*bundle.model, load_tensors(weights), weights.string());
+  bundle.model = load_weights(folder / "model.safetensors", bundle.config, parts);
   bundle.model->eval();
   return bundle;
 }

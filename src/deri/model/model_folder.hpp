@@ -34,11 +34,12 @@ struct ModelBundle {
 ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> tokenizer, Prompts prompts,
                       std::uint64_t seed);
 
-// Writes the folder, whole or not at all; an older one of that name is replaced.
+// Writes the folder, whole or not at all; an older one of that name is replaced. The bundle must have all parts.
 void save_model(const std::filesystem::path& folder, const ModelBundle& bundle);
 
-// Reads a folder; the model is in evaluation mode on the CPU. Throws Error if a file is missing or damaged, or the
-// folder is of another version.
-ModelBundle load_model(const std::filesystem::path& folder);
+// Reads a folder; the model is in evaluation mode on the CPU. With kEcg neither the text tower nor the vocabulary is
+// read (a BERT-base is 440 MB), and there is no tokenizer. Throws Error if a file is missing or damaged, or the folder
+// is of another version.
+ModelBundle load_model(const std::filesystem::path& folder, ModelParts parts = ModelParts::kAll);
 
 }  // namespace deri

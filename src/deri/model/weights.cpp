@@ -34,12 +34,20 @@ torch::ScalarType dtype_of(const std::string& name, const std::string& file) {
 }
 
 std::map<std::string, torch::Tensor> load_safetensors(const std::filesystem::path& path) {
-  const SafetensorsFile file(path);
+  const auto file = std::make_shared<const SafetensorsFile>(path);
   std::map<std::string, torch::Tensor> tensors;
-  for (const auto& [name, view] : file.tensors()) {
-    torch::Tensor tensor = torch::empty(view.shape, dtype_of(view.dtype, path.string()));
-    if (!view.bytes.empty()) std::memcpy(tensor.data_ptr(), view.bytes.data(), view.bytes.size());
-    tensors.emplace(name, std::move(tensor));
+  for (const auto& [name, view] : file->tensors()) {
+    const torch::ScalarType type = dtype_of(view.dtype, path.string());
+    const bool aligned = reinterpret_cast<std::uintptr_t>(view.bytes.data()) % c10::elementSize(type) == 0;
+    if (aligned && !view.bytes.empty()) {
+      auto* data = const_cast<std::byte*>(view.bytes.data());
+      tensors.emplace(name, torch::from_blob(
+                                data, view.shape, [file](void*) {}, type));
+      continue;
+    }
+    torch::Tensor copy = torch::empty(view.shape, type);
+    if (!view.bytes.empty()) std::memcpy(copy.data_ptr(), view.bytes.data(), view.bytes.size());
+    tensors.emplace(name, std::move(copy));
   }
   return tensors;
 }

@@ -24,8 +24,9 @@ std::string weights_fingerprint(const torch::nn::Module& module);
 void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
 
-// Reads every tensor of a .safetensors file, or of a PyTorch state dictionary saved as .bin or .pt (zip format). The
-// tensors own their memory. Throws Error if the file is damaged or of another kind.
+// The tensors of a .safetensors file, or of a PyTorch state dictionary saved as .bin or .pt (zip format). Those of a
+// .safetensors file lie in the file, which stays mapped while one of them lives: what nobody looks at is not read, and
+// nothing may be written to them. Throws Error if the file is damaged or of another kind.
 std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& path);
 
 // Copies `tensors` into the parameters and buffers of `module`. Every one of the module must be there with its shape;

@@ -16,20 +16,6 @@
 
 namespace deri {
 
-#if DERI_WITH_ONEDNN
-
-namespace {
-
-using Layout = dnnl::memory::desc;
-using Tag = dnnl::memory::format_tag;
-using Type = dnnl::memory::data_type;
-
-// The m of minimal filtering (winograd_convolution.hpp) for each part of a convolution, 0 where it is direct.
-struct WinogradOutputs {
-  int data = 0;     // forward and backward_data()
-  int weights = 0;  // backward_weights()
-};
-
 WinogradOutputs winograd_outputs(const ConvolutionShape& shape, bool bfloat16, ConvolutionMethod method) {
   if (method == ConvolutionMethod::kDirect || shape.kernel != 3 || shape.stride != 1 ||
       BlockedConvolution::block_width() != 16 || !WinogradConvolution::available(shape.in, shape.out, bfloat16))
@@ -42,6 +28,14 @@ WinogradOutputs winograd_outputs(const ConvolutionShape& shape, bool bfloat16, C
   const bool pays = std::max(shape.in, shape.out) > kFewChannels || shape.length <= kLong;
   return {.data = pays || method == ConvolutionMethod::kWinograd ? 2 : 0, .weights = 4};
 }
+
+#if DERI_WITH_ONEDNN
+
+namespace {
+
+using Layout = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
 
 }  // namespace
 

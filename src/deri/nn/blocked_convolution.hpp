@@ -36,6 +36,13 @@ enum class ConvolutionMethod {
   kWinograd,  // where the shape and the machine allow it, otherwise direct
 };
 
+// The m of minimal filtering (winograd_convolution.hpp) for each part of a convolution, 0 where it is direct.
+struct WinogradOutputs {
+  int data = 0;     // forward and backward_data()
+  int weights = 0;  // backward_weights()
+};
+WinogradOutputs winograd_outputs(const ConvolutionShape& shape, bool bfloat16, ConvolutionMethod method);
+
 class BlockedConvolution {
  public:
   // Channels that lie side by side on this machine: 16 with AVX-512, else 8; 0 when this build has no oneDNN.

@@ -169,12 +169,42 @@ DERI_INLINE void unblock(const Value* blocked, std::size_t channels, std::size_t
     for (std::size_t t = 0; t < length; ++t) {
       Floats<W> values;
       load<W>(blocked + (first * length + t * W), values);
-      for (std::size_t c = 0; c < there; ++c) plain[(first + c) * channel_stride + t * time_stride] = values[c];
+      if (channel_stride == 1 && there == W)
+        store<W>(values, plain + first + t * time_stride);
+      else
+        for (std::size_t c = 0; c < there; ++c) plain[(first + c) * channel_stride + t * time_stride] = values[c];
     }
   }
 }
 
+template <int W>
+DERI_INLINE void quantise(const float* blocked, std::size_t channels, std::size_t length, float scale, int largest,
+                          std::uint8_t* whole) {
+  const Floats<W> limit = Floats<W>{} + static_cast<float>(largest);
+  const float steps = 1 / scale;
+  Floats<W> values;
+  for (std::size_t first = 0; first < channels; first += W)
+    for (std::size_t t = 0; t < length; ++t) {
+      load<W>(blocked + (first * length + t * W), values);
+      values = values * steps + 0.5F;
+      values = values < limit ? values : limit;
+      const Bytes<W> bytes = __builtin_convertvector(__builtin_convertvector(values, Words<W>), Bytes<W>);
+      std::memcpy(whole + (t * channels + first), &bytes, sizeof bytes);
+    }
+}
+
 }  // namespace
+
+DERI_WIDE_VECTOR_CLONES void quantise_record(const float* blocked, std::size_t channels, std::size_t length, int width,
+                                             float scale, int largest, std::uint8_t* whole) {
+  width == 16 ? quantise<16>(blocked, channels, length, scale, largest, whole)
+              : quantise<8>(blocked, channels, length, scale, largest, whole);
+}
+
+DERI_WIDE_VECTOR_CLONES void dequantise_values(const std::uint8_t* whole, std::size_t count, float scale,
+                                               float* values) {
+  for (std::size_t i = 0; i < count; ++i) values[i] = scale * static_cast<float>(whole[i]);
+}
 
 // The public functions: a template cannot be compiled for several machines, but its instances, written out by this
 // macro, can.

@@ -71,4 +71,9 @@ template <typename Value>
 void unblock_record(const Value* blocked, std::size_t channels, std::size_t length, std::size_t channel_stride,
                     std::size_t time_stride, int width, float* plain);
 
+// A blocked record of values >= 0 to whole numbers [L][C], `scale` to one, at most `largest`; and `count` of them back.
+void quantise_record(const float* blocked, std::size_t channels, std::size_t length, int width, float scale,
+                     int largest, std::uint8_t* whole);
+void dequantise_values(const std::uint8_t* whole, std::size_t count, float scale, float* values);
+
 }  // namespace deri

@@ -33,8 +33,8 @@ inline dnnl::primitive_attr user_scratchpad() {
   return attributes;
 }
 
-inline void onednn_reorder(dnnl::memory from, dnnl::memory& to) {
-  dnnl::reorder(from, to).execute(onednn_stream(), from, to);
+inline void onednn_reorder(dnnl::memory from, dnnl::memory& to, const dnnl::primitive_attr& attributes = {}) {
+  dnnl::reorder(from, to, attributes).execute(onednn_stream(), from, to);
   onednn_stream().wait();
 }
 

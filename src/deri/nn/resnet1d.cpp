@@ -142,12 +142,14 @@ Tensor ResNet1d::forward(const Tensor& ecg) {
   return x.squeeze(2);
 }
 
+std::vector<FusedBlock> ResNet1d::layers() const {
+  std::vector<FusedBlock> blocks{{.chain = {{conv1_, bn1_}}, .residual = false}};
+  for (const auto& block : blocks_) blocks.push_back(block->layers());
+  return blocks;
+}
+
 FusedResNet& ResNet1d::fused() {
-  if (!fused_) {
-    std::vector<FusedBlock> blocks{{.chain = {{conv1_, bn1_}}, .residual = false}};
-    for (const auto& block : blocks_) blocks.push_back(block->layers());
-    fused_ = std::make_unique<FusedResNet>(std::move(blocks));
-  }
+  if (!fused_) fused_ = std::make_unique<FusedResNet>(layers());
   return *fused_;
 }
 

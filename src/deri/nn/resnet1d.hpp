@@ -32,6 +32,9 @@ class ResNet1d : public Backbone {
   std::int64_t features() const override { return features_; }
   std::int64_t tokens(std::int64_t samples) const override;
 
+  // Its layers, for the kernels that compute the network in one piece.
+  std::vector<FusedBlock> layers() const;
+
  private:
   torch::nn::ModuleList make_stage(std::int64_t width, int blocks, std::int64_t stride, bool bottleneck);
   FusedResNet& fused();

@@ -1,6 +1,9 @@
 #include "deri/nn/winograd_convolution.hpp"
 
 #include <algorithm>
+#include <limits>
+
+#include <omp.h>
 
 #include "deri/base/error.hpp"
 #include "deri/nn/avx512.hpp"
@@ -18,8 +21,9 @@ class WinogradConvolution::Method {
   Method& operator=(const Method&) = delete;
 
   virtual void set_weights(const float* weights, bool for_backward) = 0;
+  virtual void share_weights(const Method& other) = 0;
   virtual std::size_t scratch_bytes() const = 0;
-  virtual void forward(const void* x, void* y, float* scratch) const = 0;
+  virtual void forward(const void* x, void* y, float* scratch, const ConvolutionEnd& end) const = 0;
   virtual void backward_data(const void* y_gradient, void* x_gradient, float* scratch) const = 0;
   virtual std::size_t weight_gradient_values() const = 0;
   virtual void backward_weights(const void* x, const void* y_gradient, std::size_t records, float* gradient,
@@ -236,19 +240,31 @@ DERI_AVX512 void transform_input(const typename Filter::Value* x, std::size_t le
   }
 }
 
+// The end of a convolution for 16 channels; of those, `sum` has the layout of y.
+template <typename Value>
+struct ChannelsEnd {
+  const float* bias;
+  const Value* sum;
+  bool relu;
+};
+
 // The products, back to y [length][16].
 template <typename Filter>
-DERI_AVX512 void transform_output(Spread from, Range tiles, std::size_t length, typename Filter::Value* y) {
+DERI_AVX512 void transform_output(Spread from, Range tiles, std::size_t length,
+                                  const ChannelsEnd<typename Filter::Value>& end, typename Filter::Value* y) {
   __m512 products[Filter::kPositions], values[Filter::kOutputs];
+  const __m512 bias = end.bias != nullptr ? load(end.bias) : _mm512_setzero_ps();
+  const __m512 least = splat(end.relu ? 0 : -std::numeric_limits<float>::infinity());
   for (std::size_t t = 0; t < tiles.count; ++t) {
     for (std::size_t p = 0; p < Filter::kPositions; ++p)
       products[p] = load(from.data + p * from.position + t * from.next);
     Filter::output(products, values);
     const std::size_t begin = (tiles.first + t) * Filter::kOutputs;
-    if (begin + Filter::kOutputs <= length) {
-      for (std::size_t i = 0; i < Filter::kOutputs; ++i) store(values[i], y + (begin + i) * kLanes);
-    } else {
-      for (std::size_t i = 0; begin + i < length; ++i) store(values[i], y + (begin + i) * kLanes);
+    const std::size_t count = std::min(Filter::kOutputs, length - begin);
+    for (std::size_t i = 0; i < count; ++i) {
+      __m512 value = add(values[i], bias);
+      if (end.sum != nullptr) value = add(value, load(end.sum + (begin + i) * kLanes));
+      store(_mm512_max_ps(least, value), y + (begin + i) * kLanes);
     }
   }
 }
@@ -325,10 +341,13 @@ DERI_AVX512 void transform_weight_gradient(const float* gradient, std::size_t po
     }
 }
 
-// `count` things in parts of about the same size, of at most `most`.
-std::size_t even_part(std::size_t count, std::size_t most) {
-  const std::size_t parts = (count + most - 1) / most;
-  return (count + parts - 1) / parts;
+std::size_t divided_up(std::size_t count, std::size_t by) {
+  return (count + by - 1) / by;
+}
+
+// `count` things in parts of about the same size, of at most `most`; a multiple of `threads` parts if possible.
+std::size_t even_part(std::size_t count, std::size_t most, std::size_t threads = 1) {
+  return divided_up(count, divided_up(divided_up(count, most), threads) * threads);
 }
 
 }  // namespace
@@ -336,26 +355,32 @@ std::size_t even_part(std::size_t count, std::size_t most) {
 template <typename Filter>
 class WinogradConvolution::MethodOf : public Method {
  public:
-  MethodOf(std::size_t in, std::size_t out, std::size_t length) : in_(in), out_(out), length_(length) {
+  MethodOf(std::size_t in, std::size_t out, std::size_t length, std::size_t threads)
+      : in_(in), out_(out), length_(length), threads_(threads) {
     const std::size_t fitting = kChunkItems / (kPositions * (in + out));
     tile_chunk_ = even_part(tiles(), std::max(fitting, kFewestTiles));
+    if (tile_chunk_ < tiles()) tile_chunk_ = even_part(tiles(), tile_chunk_, threads);
     step_chunk_ = std::max(fitting, kFewestSteps);
   }
 
   void set_weights(const float* weights, bool for_backward) override {
-    pack({weights, in_, out_, kTaps, in_ * kTaps, false}, forward_weights_);
-    if (for_backward) pack({weights, out_, in_, in_ * kTaps, kTaps, true}, backward_weights_);
+    pack({weights, in_, out_, kTaps, in_ * kTaps, false}, *forward_weights_);
+    if (for_backward) pack({weights, out_, in_, in_ * kTaps, kTaps, true}, *backward_weights_);
+  }
+  void share_weights(const Method& method) override {
+    const auto* other = dynamic_cast<const MethodOf*>(&method);
+    DERI_CHECK(other != nullptr && other->in_ == in_ && other->out_ == out_);
+    forward_weights_ = other->forward_weights_;
+    backward_weights_ = other->backward_weights_;
   }
 
-  std::size_t scratch_bytes() const override {
-    return kPositions * (in_ + out_) * std::max(tile_chunk_, step_chunk_) * sizeof(float);
-  }
+  std::size_t scratch_bytes() const override { return threads_ * thread_scratch() * sizeof(float); }
 
-  void forward(const void* x, void* y, float* scratch) const override {
-    convolve(static_cast<const Value*>(x), in_, forward_weights_, out_, static_cast<Value*>(y), scratch);
+  void forward(const void* x, void* y, float* scratch, const ConvolutionEnd& end) const override {
+    convolve(static_cast<const Value*>(x), in_, *forward_weights_, out_, static_cast<Value*>(y), end, scratch);
   }
   void backward_data(const void* y_gradient, void* x_gradient, float* scratch) const override {
-    convolve(static_cast<const Value*>(y_gradient), out_, backward_weights_, in_, static_cast<Value*>(x_gradient),
+    convolve(static_cast<const Value*>(y_gradient), out_, *backward_weights_, in_, static_cast<Value*>(x_gradient), {},
              scratch);
   }
 
@@ -414,40 +439,66 @@ class WinogradConvolution::MethodOf : public Method {
       }
   }
 
+  std::size_t thread_scratch() const {
+    return kPositions * (in_ + out_) * std::max(tile_chunk_, step_chunk_);
+  }
+
+  // In parts of tiles; where these are too few for the threads, of output channels too.
   void convolve(const Value* x, std::size_t in, const Weights& weights, std::size_t out, Value* y,
-                float* scratch) const {
-    for (std::size_t first = 0; first < tiles(); first += tile_chunk_) {
-      const Range range{first, std::min(tile_chunk_, tiles() - first)};
-      const std::size_t depth = in / Packing::kValues;
-      float* inputs = scratch;                                       // [positions][groups][tiles][items of the group]
-      float* products = scratch + kPositions * range.count * depth;  // [positions][panels][tiles][32]
-      for (std::size_t channel = 0; channel < in; channel += kLanes) {
-        const std::size_t item = channel / Packing::kValues, group = item / kGroup * kGroup;
-        transform_input<Filter>(
-            x + channel * length_, length_, range,
-            {inputs + group * range.count + item % kGroup, range.count * depth, std::min(kGroup, depth - group)});
-      }
-      for (std::size_t p = 0; p < kPositions; ++p)
-        multiply_tiles(inputs + p * range.count * depth, range.count, depth, weights.items + p * depth * out, out,
-                       products + p * range.count * out);
-      for (std::size_t channel = 0; channel < out; channel += kLanes)
-        transform_output<Filter>(
-            {products + channel / kPanelColumns * range.count * kPanelColumns + channel % kPanelColumns,
-             range.count * out, kPanelColumns},
-            range, length_, y + channel * length_);
+                const ConvolutionEnd& end, float* scratch) const {
+    const std::size_t chunks = divided_up(tiles(), tile_chunk_), panels = out / kPanelColumns;
+    const std::size_t columns = kPanelColumns * divided_up(panels, chunks < threads_ ? threads_ / chunks : 1);
+    const std::size_t column_parts = divided_up(out, columns), parts = chunks * column_parts;
+    const auto part = [&](std::size_t index, float* memory) {
+      const std::size_t tile = index / column_parts * tile_chunk_, column = index % column_parts * columns;
+      const Range part_tiles{tile, std::min(tile_chunk_, tiles() - tile)};
+      convolve_part(x, in, weights, out, part_tiles, {column, std::min(columns, out - column)}, y, end, memory);
+    };
+    if (threads_ == 1) {
+      for (std::size_t i = 0; i < parts; ++i) part(i, scratch);
+      return;
+    }
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(threads_))
+    for (std::size_t i = 0; i < parts; ++i)
+      part(i, scratch + static_cast<std::size_t>(omp_get_thread_num()) * thread_scratch());
+  }
+
+  void convolve_part(const Value* x, std::size_t in, const Weights& weights, std::size_t out, Range tiles,
+                     Range columns, Value* y, const ConvolutionEnd& end, float* scratch) const {
+    const std::size_t depth = in / Packing::kValues;
+    float* inputs = scratch;                                       // [positions][groups][tiles][items of the group]
+    float* products = scratch + kPositions * tiles.count * depth;  // [positions][panels][tiles][32]
+    for (std::size_t channel = 0; channel < in; channel += kLanes) {
+      const std::size_t item = channel / Packing::kValues, group = item / kGroup * kGroup;
+      transform_input<Filter>(
+          x + channel * length_, length_, tiles,
+          {inputs + group * tiles.count + item % kGroup, tiles.count * depth, std::min(kGroup, depth - group)});
+    }
+    for (std::size_t p = 0; p < kPositions; ++p)
+      multiply_tiles(inputs + p * tiles.count * depth, tiles.count, depth, weights.items + p * depth * out, out,
+                     columns, products + p * tiles.count * columns.count);
+    for (std::size_t channel = 0; channel < columns.count; channel += kLanes) {
+      const std::size_t there = columns.first + channel;
+      const ChannelsEnd<Value> channels_end{
+          end.bias == nullptr ? nullptr : end.bias + there,
+          end.sum == nullptr ? nullptr : static_cast<const Value*>(end.sum) + there * length_, end.relu};
+      transform_output<Filter>(
+          {products + channel / kPanelColumns * tiles.count * kPanelColumns + channel % kPanelColumns,
+           tiles.count * columns.count, kPanelColumns},
+          tiles, length_, channels_end, y + there * length_);
     }
   }
 
-  // One position's product.
+  // One position's product for some columns of the weights.
   static void multiply_tiles(const float* inputs, std::size_t tiles, std::size_t depth, const float* weights,
-                             std::size_t out, float* products) {
+                             std::size_t out, Range columns, float* products) {
     for (std::size_t group = 0; group < depth; group += kGroup) {
       const std::size_t items = std::min(kGroup, depth - group);
-      for (std::size_t column = 0; column < out; column += kPanelColumns)
+      for (std::size_t column = 0; column < columns.count; column += kPanelColumns)
         multiply_panel({.a = inputs + group * tiles,
                         .a_stride = items,
                         .a_transposed = false,
-                        .b = weights + group * out + column * items,
+                        .b = weights + group * out + (columns.first + column) * items,
                         .depth = items,
                         .c = products + column * tiles,
                         .c_stride = kPanelColumns,
@@ -492,9 +543,10 @@ class WinogradConvolution::MethodOf : public Method {
         }
   }
 
-  std::size_t in_, out_, length_;
+  std::size_t in_, out_, length_, threads_;
   std::size_t tile_chunk_, step_chunk_;
-  Weights forward_weights_, backward_weights_;
+  std::shared_ptr<Weights> forward_weights_ = std::make_shared<Weights>();
+  std::shared_ptr<Weights> backward_weights_ = std::make_shared<Weights>();
 };
 
 bool WinogradConvolution::available(std::int64_t in, std::int64_t out, bool bfloat16) {
@@ -503,11 +555,11 @@ bool WinogradConvolution::available(std::int64_t in, std::int64_t out, bool bflo
 }
 
 WinogradConvolution::WinogradConvolution(std::int64_t in, std::int64_t out, std::int64_t length, bool bfloat16,
-                                         int outputs) {
-  DERI_CHECK(available(in, out, bfloat16) && (outputs == 4 || (outputs == 2 && bfloat16)));
+                                         int outputs, int threads) {
+  DERI_CHECK(threads >= 1 && available(in, out, bfloat16) && (outputs == 4 || (outputs == 2 && bfloat16)));
   const auto make = [&]<typename Filter>(Filter) {
     method_ = std::make_unique<MethodOf<Filter>>(static_cast<std::size_t>(in), static_cast<std::size_t>(out),
-                                                 static_cast<std::size_t>(length));
+                                                 static_cast<std::size_t>(length), static_cast<std::size_t>(threads));
   };
   if (!bfloat16)
     make(FourOutputs<float>());
@@ -522,7 +574,7 @@ WinogradConvolution::WinogradConvolution(std::int64_t in, std::int64_t out, std:
 bool WinogradConvolution::available(std::int64_t, std::int64_t, bool) {
   return false;
 }
-WinogradConvolution::WinogradConvolution(std::int64_t, std::int64_t, std::int64_t, bool, int) {
+WinogradConvolution::WinogradConvolution(std::int64_t, std::int64_t, std::int64_t, bool, int, int) {
   DERI_CHECK(false);
 }
 
@@ -534,11 +586,14 @@ WinogradConvolution::WinogradConvolution(WinogradConvolution&&) noexcept = defau
 void WinogradConvolution::set_weights(const float* weights, bool for_backward) {
   method_->set_weights(weights, for_backward);
 }
+void WinogradConvolution::share_weights(const WinogradConvolution& other) {
+  method_->share_weights(*other.method_);
+}
 std::size_t WinogradConvolution::scratch_bytes() const {
   return method_->scratch_bytes();
 }
-void WinogradConvolution::forward(const void* x, void* y, void* scratch) const {
-  method_->forward(x, y, static_cast<float*>(scratch));
+void WinogradConvolution::forward(const void* x, void* y, void* scratch, const ConvolutionEnd& end) const {
+  method_->forward(x, y, static_cast<float*>(scratch), end);
 }
 void WinogradConvolution::backward_data(const void* y_gradient, void* x_gradient, void* scratch) const {
   method_->backward_data(y_gradient, x_gradient, static_cast<float*>(scratch));

@@ -3,7 +3,7 @@
 // y of m + 2 inputs x and 3 taps w cost m + 2 multiplications instead of 3 m,
 //   y = A' ((G w) * (B' x)),
 // where A, B and G evaluate polynomials at m + 1 points and at infinity. Over all channels, each of the m + 2 positions
-// is a product of matrices. Of one record on one thread, in the blocked layout of blocked_rows.hpp with W = 16;
+// is a product of matrices. Of one record, in the blocked layout of blocked_rows.hpp with W = 16;
 // float32, or bfloat16 activations with float32 weights.
 //
 // m = 4 halves the multiplications; its points are 0, +-3/4, +-3/2, of the sets that were tried the one with the least
@@ -17,24 +17,35 @@
 
 namespace deri {
 
+// What a convolution's output becomes before it is stored: y + bias + sum, with ReLU if asked for.
+struct ConvolutionEnd {
+  const float* bias = nullptr;  // [out]
+  const void* sum = nullptr;    // of y's layout and type; may be where y goes
+  bool relu = false;
+};
+
 class WinogradConvolution {
  public:
   // Whether this machine can, and the channels are whole panels (multiples of 32).
   static bool available(std::int64_t in, std::int64_t out, bool bfloat16);
 
-  // Of records of `length` time steps, with zeros on both sides; m is `outputs`: 4, or 2 for bfloat16.
-  WinogradConvolution(std::int64_t in, std::int64_t out, std::int64_t length, bool bfloat16, int outputs);
+  // Of records of `length` time steps, with zeros on both sides; m is `outputs`: 4, or 2 for bfloat16. With `threads`
+  // forward() and backward_data() spread a record over so many.
+  WinogradConvolution(std::int64_t in, std::int64_t out, std::int64_t length, bool bfloat16, int outputs,
+                      int threads = 1);
   ~WinogradConvolution();
   WinogradConvolution(WinogradConvolution&&) noexcept;
 
   // Takes the weights [out, in, 3] for what follows; those of backward_data() only if asked for.
   void set_weights(const float* weights, bool for_backward);
+  // Takes those that `other` has now, without a copy. It must be of the same channels, type and m.
+  void share_weights(const WinogradConvolution& other);
 
   // What the three functions below need as `scratch`, aligned to 64 bytes, for each thread that runs one.
   std::size_t scratch_bytes() const;
 
   // x [in / 16][length][16] -> y [out / 16][length][16].
-  void forward(const void* x, void* y, void* scratch) const;
+  void forward(const void* x, void* y, void* scratch, const ConvolutionEnd& end = {}) const;
   // The gradient of y to that of x.
   void backward_data(const void* y_gradient, void* x_gradient, void* scratch) const;
 
