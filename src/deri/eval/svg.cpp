@@ -113,23 +113,61 @@ std::string band(const Series& series, const Axis& x_axis, const Axis& y_axis, c
   return areas;
 }
 
-std::vector<double> x_ticks_of(const LineChart& chart, const Range& range) {
-  std::vector<double> ticks = chart.x_ticks;
-  if (!ticks.empty()) {
-    std::erase_if(ticks, [&](double x) { return !(x >= range.low && x <= range.high); });
-    return ticks;
-  }
-  ticks = nice_ticks(range.low, range.high, 8);
-  if (all_whole(chart.series))  // no half epochs
-    std::erase_if(ticks, [](double x) { return !is_whole(x); });
-  return ticks;
-}
+// Where an axis has its numbers, and these.
+struct Ticks {
+  std::vector<double> places;
+  std::vector<std::string> labels;
+};
 
 // Ticks that lie at any distance, each with the digits that it has.
 std::vector<std::string> plain_labels(const std::vector<double>& ticks) {
   std::vector<std::string> labels;
   for (const double tick : ticks) labels.push_back(fmt::format("{:.4g}", tick + 0.0));
   return labels;
+}
+
+// On an axis of decimal logarithms: 1, 2 and 5 times the powers of ten, of many the powers alone.
+Ticks logarithmic_ticks(const Range& range) {
+  constexpr double kManyDecades = 4;
+  std::vector<double> values;
+  Ticks ticks;
+  for (double power = std::floor(range.low); power <= range.high; ++power)
+    for (const double digit : {1.0, 2.0, 5.0}) {
+      const double place = power + std::log10(digit);
+      if (place < range.low || place > range.high || (digit > 1 && range.high - range.low > kManyDecades)) continue;
+      ticks.places.push_back(place);
+      values.push_back(digit * std::pow(10.0, power));
+    }
+  ticks.labels = plain_labels(values);
+  return ticks;
+}
+
+Ticks x_ticks_of(const LineChart& chart, const Range& range) {
+  if (!chart.x_ticks.empty()) {
+    std::vector<double> ticks = chart.x_ticks;
+    std::erase_if(ticks, [&](double x) { return !(x >= range.low && x <= range.high); });
+    return {ticks, plain_labels(ticks)};
+  }
+  if (chart.logarithmic) return logarithmic_ticks(range);
+  std::vector<double> ticks = nice_ticks(range.low, range.high, 8);
+  if (all_whole(chart.series))  // no half epochs
+    std::erase_if(ticks, [](double x) { return !is_whole(x); });
+  return {ticks, tick_labels(ticks)};
+}
+
+Ticks y_ticks_of(const LineChart& chart, const Range& range) {
+  if (chart.logarithmic) return logarithmic_ticks(range);
+  const std::vector<double> ticks = nice_ticks(range.low, range.high, 6);
+  return {ticks, tick_labels(ticks)};
+}
+
+// The same chart in decimal logarithms; nothing of what is not positive.
+LineChart in_logarithms(LineChart chart) {
+  DERI_CHECK(chart.x_ticks.empty());
+  for (Series& series : chart.series)
+    for (std::vector<double>* values : {&series.x, &series.y, &series.low, &series.high})
+      for (double& value : *values) value = value > 0 ? std::log10(value) : std::nan("");
+  return chart;
 }
 
 void check_lengths(const LineChart& chart, const Series& series) {
@@ -206,7 +244,8 @@ std::vector<double> nice_ticks(double low, double high, int count) {
   return ticks;
 }
 
-std::string line_chart_svg(const LineChart& chart) {
+std::string line_chart_svg(const LineChart& given) {
+  const LineChart chart = given.logarithmic ? in_logarithms(given) : given;
   constexpr double kWidth = 720, kPlotHeight = 300, kRight = kWidth - 20;
   Range x_range, y_range;
   std::vector<std::string> names;
@@ -233,26 +272,25 @@ std::string line_chart_svg(const LineChart& chart) {
   }
 
   const Range y_wide = widened(y_range, 0.04);
-  const std::vector<double> y_ticks = nice_ticks(y_wide.low, y_wide.high, 6);
-  const std::vector<std::string> y_labels = tick_labels(y_ticks);
+  const Ticks y_ticks = y_ticks_of(chart, y_wide);
   double left = 0;
-  for (const std::string& label : y_labels) left = std::max(left, text_width(label, 12));
+  for (const std::string& label : y_ticks.labels) left = std::max(left, text_width(label, 12));
   left += 44;
   const Axis y_axis{y_wide, bottom, top};
   const Range x_wide = widened(x_range, 0);
   const Axis x_axis = chart.x_falls ? Axis{x_wide, kRight, left} : Axis{x_wide, left, kRight};
   std::string svg = open + head;
-  for (std::size_t i = 0; i < y_ticks.size(); ++i) {
-    const double y = y_axis(y_ticks[i]);
+  for (std::size_t i = 0; i < y_ticks.places.size(); ++i) {
+    const double y = y_axis(y_ticks.places[i]);
     svg += line_element(left, y, kRight, y, kGridLine);
-    svg += text_element(left - 8, y + 4, y_labels[i], {.anchor = "end", .opacity = 0.8});
+    svg += text_element(left - 8, y + 4, y_ticks.labels[i], {.anchor = "end", .opacity = 0.8});
   }
-  const std::vector<double> x_ticks = x_ticks_of(chart, x_wide);
-  const std::vector<std::string> x_labels = chart.x_ticks.empty() ? tick_labels(x_ticks) : plain_labels(x_ticks);
-  for (std::size_t i = 0; i < x_ticks.size(); ++i) {
-    const double x = x_axis(x_ticks[i]);
+  const Ticks x_ticks = x_ticks_of(chart, x_wide);
+  for (std::size_t i = 0; i < x_ticks.places.size(); ++i) {
+    const double x = x_axis(x_ticks.places[i]);
+    if (chart.logarithmic) svg += line_element(x, top, x, bottom, kGridLine);
     svg += line_element(x, bottom, x, bottom + 5, kAxisLine);
-    svg += text_element(x, bottom + 20, x_labels[i], {.anchor = "middle", .opacity = 0.8});
+    svg += text_element(x, bottom + 20, x_ticks.labels[i], {.anchor = "middle", .opacity = 0.8});
   }
   svg += line_element(left, bottom, kRight, bottom, kAxisLine);
   svg += text_element((left + kRight) / 2, bottom + 42, chart.x_label, {.anchor = "middle"});

@@ -37,6 +37,7 @@ struct LineChart {
   std::vector<Series> series;
   std::vector<double> x_ticks = {};  // where the x axis has its numbers; empty: at round ones
   bool x_falls = false;              // the highest x stands at the left
+  bool logarithmic = false;          // both axes; what is not positive is left out
 };
 
 // A line per series, and a legend if there are several. Series of one name, repetitions of one thing, are drawn alike
