@@ -2,15 +2,24 @@
 
 #include "deri/base/error.hpp"
 #include "deri/nn/evaluation_mode.hpp"
+#include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
 #include "deri/nn/resnet1d.hpp"
 
 namespace deri {
+namespace {
+
+// With a whole-number encoder what comes behind is in bfloat16, whose rounding is the smaller of the two, unless this
+// machine is slower at that.
+Precision behind_the_encoder(InferencePrecision precision) {
+  if (precision == InferencePrecision::kInt8 && !fast_kernels(torch::kBFloat16)) return Precision::kFloat32;
+  return precision == InferencePrecision::kFloat32 ? Precision::kFloat32 : Precision::kBfloat16;
+}
+
+}  // namespace
 
 EcgSession::EcgSession(EcgTextModel& model, InferencePrecision precision, const torch::Tensor& calibration)
-    : model_(model),
-      device_(model.parameters().front().device()),
-      behind_(precision == InferencePrecision::kBfloat16 ? Precision::kBfloat16 : Precision::kFloat32) {
+    : model_(model), device_(model.parameters().front().device()), behind_(behind_the_encoder(precision)) {
   const auto* resnet = dynamic_cast<const ResNet1d*>(&model.ecg_encoder());
   if (resnet != nullptr && device_.is_cpu() && ResNetSession::usable(precision))
     encoder_ = std::make_unique<ResNetSession>(resnet->layers(), precision, calibration);
