@@ -7,6 +7,7 @@
 #include "deri/app/commands.hpp"
 #include "deri/app/shared_options.hpp"
 #include "deri/base/error.hpp"
+#include "deri/base/files.hpp"
 #include "deri/base/log.hpp"
 #include "deri/experiment/speed.hpp"
 #include "deri/nn/computation_threads.hpp"
@@ -23,11 +24,19 @@ void check_folder_of(const std::string& file) {
   if (!fs::is_directory(folder)) fail("--json {}: there is no folder {}", file, folder.string());
 }
 
+void write_figures(const fs::path& folder, const std::vector<SpeedFigure>& figures) {
+  for (const SpeedFigure& figure : figures) {
+    const fs::path file = folder / (figure.key + ".svg");
+    write_file_atomic(file, to_svg(figure));
+    spdlog::info("wrote {}", file.string());
+  }
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app) {
   struct Options {
-    std::string json;
+    std::string json, figures;
     SpeedOptions speed;
     int threads = 0;
   };
@@ -35,6 +44,7 @@ void add_bench_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "bench", "Measure the speed of training, embedding and evaluation against the released computation");
   command->add_option("--json", options->json, "Write every number to this file");
+  command->add_option("--figures", options->figures, "Folder for the figures that curves and growth draw, as SVG");
   command->add_flag("--quick", options->speed.quick, "Tiny counts: whether it runs, not how fast");
   command
       ->add_option("--only", options->speed.only,
@@ -48,10 +58,12 @@ void add_bench_command(CLI::App& app) {
   command->footer(example("deri bench --quick --only resnet,prepare --json bench.json"));
   command->callback([options] {
     check_folder_of(options->json);
+    if (!options->figures.empty()) make_directories(options->figures);
     set_computation_threads(options->threads);
     options->speed.program = fs::read_symlink("/proc/self/exe");
     const SpeedReport report = measure_speed(options->speed);
     std::cout << to_text(report);
+    if (!options->figures.empty()) write_figures(options->figures, report.figures);
     if (options->json.empty()) return;
     save_json(options->json, to_json(report));
     spdlog::info("wrote {}", options->json);

@@ -20,7 +20,7 @@ struct NamedWorkload {
   void (*measure)(SpeedRun&);
 };
 
-constexpr std::array<NamedWorkload, 12> kWorkloads{{{"train", measure_training_steps},
+constexpr std::array<NamedWorkload, 14> kWorkloads{{{"train", measure_training_steps},
                                                     {"embed", measure_embedding},
                                                     {"latency", measure_single_record},
                                                     {"resnet", measure_resnet},
@@ -31,7 +31,9 @@ constexpr std::array<NamedWorkload, 12> kWorkloads{{{"train", measure_training_s
                                                     {"text", measure_text_features},
                                                     {"write", measure_report_writing},
                                                     {"epoch", measure_epoch},
-                                                    {"start", measure_start}}};
+                                                    {"start", measure_start},
+                                                    {"curves", measure_loss_curves},
+                                                    {"growth", measure_growth}}};
 
 std::vector<NamedWorkload> chosen_workloads(const std::vector<std::string>& only) {
   for (const std::string& name : only) {
@@ -88,6 +90,7 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   report.machine = describe_machine();
   report.settings = {{"quick", options.quick}, {"seconds_per_workload", scale.seconds}};
   report.workloads = run.workloads();
+  report.figures = run.figures();
   return report;
 }
 

@@ -2,6 +2,8 @@
 #include <memory>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "deri/experiment/speed_inputs.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/ecg_session.hpp"
@@ -47,6 +49,10 @@ std::vector<TimedRow> embedding_rows(EcgTextModel& model, const Tensor& ecg) {
     add_session(kOurs, InferencePrecision::kInt8);
     rows.back().row.name = "ours, encoder in int8";
     rows.back().row.operations = 0;  // of another kind than the ceilings'
+  }
+  if (const auto started = reference_as_started()) {
+    add_row(*started, [&model, ecg, way = *started] { return embed_plainly(model, ecg, way); });
+    rows.back().row.note = started_note(*started);
   }
   return rows;
 }

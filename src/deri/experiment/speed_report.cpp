@@ -189,7 +189,9 @@ Json to_json(const SpeedReport& report) {
   Json machine = report.machine;
   machine["ceiling_float32"] = number(median_ceiling(report.workloads, NumberType::kFloat32));
   machine["ceiling_bfloat16"] = number(median_ceiling(report.workloads, NumberType::kBfloat16));
-  return {{"machine", machine}, {"settings", report.settings}, {"workloads", workloads}};
+  Json figures = Json::array();
+  for (const SpeedFigure& figure : report.figures) figures.push_back(to_json(figure));
+  return {{"machine", machine}, {"settings", report.settings}, {"workloads", workloads}, {"figures", figures}};
 }
 
 std::string to_text(const SpeedReport& report) {
@@ -204,6 +206,7 @@ std::string to_text(const SpeedReport& report) {
   }
   text += "\n";
   for (const SpeedWorkload& workload : report.workloads) text += workload_text(workload);
+  for (const SpeedFigure& figure : report.figures) text += to_text(figure);
   return text;
 }
 

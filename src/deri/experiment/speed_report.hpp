@@ -1,5 +1,5 @@
 #pragma once
-// What `deri bench` found: rows of measurements, their goals, as a table and as JSON.
+// What `deri bench` found: rows of measurements with their goals, and figures, for the terminal and as JSON.
 
 #include <cstddef>
 #include <optional>
@@ -8,6 +8,7 @@
 
 #include "deri/base/json.hpp"
 #include "deri/experiment/speed_ceiling.hpp"
+#include "deri/experiment/speed_figures.hpp"
 #include "deri/experiment/speed_timing.hpp"
 
 namespace deri {
@@ -66,11 +67,12 @@ struct SpeedReport {
   Json machine = Json::object();  // processor, threads, instructions, library versions
   Json settings = Json::object();
   std::vector<SpeedWorkload> workloads;
+  std::vector<SpeedFigure> figures;
 };
 
 // Everything, times of the repetitions included.
 Json to_json(const SpeedReport& report);
-// For the terminal: the machine, and a table for each workload.
+// For the terminal: the machine, a table for each workload, and the figures' values.
 std::string to_text(const SpeedReport& report);
 
 }  // namespace deri

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <ATen/Parallel.h>
+
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/data/ptbxl.hpp"
@@ -27,10 +29,24 @@ std::optional<double> median_of(const Timing& timing) {
   return timing.seconds.empty() ? std::nullopt : std::optional(timing.median());
 }
 
-std::function<void()> with_kernels(Kernels kernels, std::function<void()> run) {
+class ThreadsGuard {
+ public:
+  explicit ThreadsGuard(int threads) : before_(torch::get_num_threads()) {
+    if (threads > 0) torch::set_num_threads(threads);
+  }
+  ~ThreadsGuard() { torch::set_num_threads(before_); }
+  ThreadsGuard(const ThreadsGuard&) = delete;
+  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
+
+ private:
+  int before_;
+};
+
+std::function<void()> in_way(const SpeedWay& way, std::function<void()> run) {
   if (!run) return {};
-  return [kernels, run = std::move(run)] {
-    const KernelsGuard guard(kernels);
+  return [way, run = std::move(run)] {
+    const KernelsGuard kernels(way.kernels);
+    const ThreadsGuard threads(way.threads);
     run();
   };
 }
@@ -53,7 +69,23 @@ SpeedScale quick_scale() {
           .reports = 8,
           .epoch_records = 40,
           .written_ecgs = 1,
-          .written_tokens = 4};
+          .written_tokens = 4,
+          .curve_steps = 20,
+          .growth_batches = {2, 4},
+          .growth_reference_batch = 2,
+          .growth_lengths = {1, 2},
+          .growth_records = {20, 40},
+          .growth_seconds = 0.1};
+}
+
+std::optional<SpeedWay> reference_as_started() {
+  const int threads = at::intraop_default_num_threads();
+  if (threads == torch::get_num_threads()) return {};
+  return SpeedWay{"reference, as it starts", Kernels::kPlain, Precision::kFloat32, threads};
+}
+
+std::string started_note(const SpeedWay& started) {
+  return fmt::format("on {} of {} threads, libtorch's own choice", started.threads, torch::get_num_threads());
 }
 
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up) {
@@ -61,8 +93,8 @@ TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function
   timed.row.name = way.name;
   timed.row.type = way.type();
   timed.row.reference = way.reference();
-  timed.run = with_kernels(way.kernels, std::move(run));
-  timed.warm_up = with_kernels(way.kernels, std::move(warm_up));
+  timed.run = in_way(way, std::move(run));
+  timed.warm_up = in_way(way, std::move(warm_up));
   return timed;
 }
 
@@ -124,6 +156,11 @@ void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::
   workload.ceiling_bfloat16 = median_of(ceilings.bfloat16);
   for (const SpeedRow& row : workload.rows) spdlog::info("  {}: {:.4g} {}/s", row.name, row.rate(), workload.unit);
   workloads_.push_back(std::move(workload));
+}
+
+void SpeedRun::add(SpeedFigure figure) {
+  spdlog::info("bench: {}", figure.title);
+  figures_.push_back(std::move(figure));
 }
 
 }  // namespace deri

@@ -13,6 +13,7 @@
 
 #include "deri/base/files.hpp"
 #include "deri/data/store.hpp"
+#include "deri/experiment/speed_figures.hpp"
 #include "deri/experiment/speed_report.hpp"
 #include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
@@ -33,6 +34,13 @@ struct SpeedScale {
   std::size_t reports = 128;
   std::size_t epoch_records = 400;  // of the archive that an epoch is trained on
   std::int64_t written_ecgs = 8, written_tokens = 48;
+  std::size_t curve_steps = 200;  // of the loss curves
+  // Along which costs grow; seconds are of each point.
+  std::vector<std::int64_t> growth_batches{2, 4, 8, 16, 32, 64};
+  std::int64_t growth_reference_batch = 16;                 // of the reference's step at most
+  std::vector<double> growth_lengths{1, 2, 5, 10, 20, 40};  // in s, at 500 Hz
+  std::vector<std::size_t> growth_records{125, 250, 500, 1000, 2000};
+  double growth_seconds = 4;
 };
 
 SpeedScale full_scale();
@@ -44,8 +52,10 @@ struct SpeedWay {
   const char* name;
   Kernels kernels;
   Precision precision;
+  int threads = 0;  // of libtorch; 0: as many as the run has
 
-  bool reference() const { return kernels == Kernels::kPlain && precision == Precision::kFloat32; }
+  // What the others' rates are divided by.
+  bool reference() const { return plain() && precision == Precision::kFloat32 && threads == 0; }
   NumberType type() const { return precision == Precision::kFloat32 ? NumberType::kFloat32 : NumberType::kBfloat16; }
   bool plain() const { return kernels == Kernels::kPlain; }
 };
@@ -55,6 +65,11 @@ inline constexpr SpeedWay kReferenceBfloat16{"reference bfloat16", Kernels::kPla
 inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloat32};
 inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
 inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
+
+// The reference on as many threads as libtorch takes by itself, if those are not the run's.
+std::optional<SpeedWay> reference_as_started();
+// What its row's name does not say.
+std::string started_note(const SpeedWay& started);
 
 // How an EcgSession computes in a way.
 inline InferencePrecision inference_precision(const SpeedWay& way) {
@@ -70,7 +85,7 @@ struct TimedRow {
   std::function<std::optional<double>()> extra = {}, difference = {};
 };
 
-// A row of that way's name and kind; both functions run with its kernels.
+// A row of that way's name and kind; both functions run with its kernels and threads.
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up = {});
 
 // The result of `run` under a way's kernels, without gradient, as float32; autocast is the caller's.
@@ -99,6 +114,10 @@ class SpeedRun {
 
   const std::vector<SpeedWorkload>& workloads() const { return workloads_; }
 
+  // Keeps a figure whose lines were measured.
+  void add(SpeedFigure figure);
+  const std::vector<SpeedFigure>& figures() const { return figures_; }
+
  private:
   SpeedScale scale_;
   std::filesystem::path program_;
@@ -106,6 +125,7 @@ class SpeedRun {
   std::filesystem::path archive_;
   std::optional<Store> store_;
   std::vector<SpeedWorkload> workloads_;
+  std::vector<SpeedFigure> figures_;
 };
 
 // An archive of synthetic ECGs at 500 Hz.

@@ -4,14 +4,16 @@
 #include <sstream>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "deri/base/config.hpp"
 #include "deri/base/error.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/experiment/speed_inputs.hpp"
+#include "deri/experiment/speed_step.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/multiply_adds.hpp"
 #include "deri/model/text_input.hpp"
-#include "deri/train/adamw.hpp"
 #include "deri/train/pretrain.hpp"
 
 namespace deri {
@@ -19,17 +21,10 @@ namespace {
 
 using torch::Tensor;
 
-constexpr double kLearningRate = 1e-3, kWeightDecay = 1e-8;
 constexpr std::int64_t kWarmUpRecords = 2;    // of the reference, whose steps take seconds
 constexpr std::int64_t kComparedRecords = 8;  // of which losses are compared
 constexpr std::int64_t kTowerBatch = 32;      // of the text features that are stored
 constexpr std::uint64_t kNoiseSeed = 7;
-
-ObjectiveConfig all_terms() {
-  ObjectiveConfig objective;
-  objective.exclude_duplicates = false;
-  return objective;
-}
 
 // The reports' token ids, one batch of them, and how long they are.
 class TokenisedReports {
@@ -82,62 +77,6 @@ TextFeatures first_of(const TextFeatures& text, std::int64_t records) {
           .mask = text.mask.slice(0, 0, records)};
 }
 
-// The released trainer's step.
-class ReferenceStep {
- public:
-  explicit ReferenceStep(std::shared_ptr<EcgTextModel> model)
-      : model_(std::move(model)),
-        optimiser_(trained(), torch::optim::AdamWOptions(kLearningRate).weight_decay(kWeightDecay)) {
-    model_->train();
-  }
-
-  void run(const Tensor& ecg, const TextInput& text, Precision precision) {
-    optimiser_.zero_grad();
-    Tensor loss;
-    {
-      const AutocastGuard autocast(precision, torch::kCPU);
-      loss = total_loss(model_->losses(ecg, model_->encode_text(text), all_terms()), all_terms());
-    }
-    loss.backward();
-    optimiser_.step();
-  }
-
- private:
-  std::vector<Tensor> trained() const {
-    std::vector<Tensor> parameters = model_->parameters();
-    std::erase_if(parameters, [](const Tensor& parameter) { return !parameter.requires_grad(); });
-    return parameters;
-  }
-
-  std::shared_ptr<EcgTextModel> model_;
-  torch::optim::AdamW optimiser_;
-};
-
-// Ours, as training_loop.cpp makes it.
-class OurStep {
- public:
-  explicit OurStep(std::shared_ptr<EcgTextModel> model)
-      : model_(std::move(model)), optimiser_(*model_, {.learning_rate = kLearningRate, .weight_decay = kWeightDecay}) {
-    model_->train();
-  }
-
-  void run(const Tensor& ecg, const TextFeatures& text, Precision precision) {
-    optimiser_.zero_gradients();
-    Tensor loss;
-    {
-      const AutocastGuard autocast(precision, torch::kCPU);
-      loss = total_loss(model_->losses(ecg, text, all_terms()), all_terms());
-    }
-    loss.backward();
-    optimiser_.clip_gradients();
-    optimiser_.step(kLearningRate);
-  }
-
- private:
-  std::shared_ptr<EcgTextModel> model_;
-  AdamW optimiser_;
-};
-
 // Everything that the steps of one batch size share.
 struct StepData {
   Tensor ecg;
@@ -154,7 +93,7 @@ Tensor loss_values(EcgTextModel& model, const Tensor& ecg, const TextFeatures& t
   const AutocastGuard autocast(way.precision, torch::kCPU);
   torch::manual_seed(kNoiseSeed);
   std::vector<Tensor> values;
-  for (const auto& [name, value] : model.losses(ecg, text, all_terms()))
+  for (const auto& [name, value] : model.losses(ecg, text, speed_objective()))
     values.push_back(value.detach().to(torch::kFloat32));
   return torch::stack(values);
 }
@@ -210,21 +149,28 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
       2 * static_cast<double>(few * text_tower_multiply_adds(config.text, config.text.max_tokens).forward);
 
   std::vector<TimedRow> rows;
+  const auto add_reference = [&](const SpeedWay& way) {
+    rows.push_back(timed_row(
+        way, [&, way] { reference.run(data.ecg.slice(0, 0, few), padded, way.precision); },
+        [&, way] { reference.run(data.ecg.slice(0, 0, kWarmUpRecords), warm_text, way.precision); }));
+    rows.back().row.work = static_cast<double>(few);
+    rows.back().row.operations = reference_operations;
+    if (few < batch) rows.back().row.note = fmt::format("measured on batches of {}", few);
+  };
+  const auto add_ours = [&](const SpeedWay& way) {
+    rows.push_back(timed_row(way, [&, way] { ours.run(data.ecg, data.stored, way.precision); }));
+    rows.back().row.work = static_cast<double>(batch);
+    rows.back().row.operations = training_operations(config, data.reports.lengths());
+    rows.back().row.goals = step_goals(way, batch);
+  };
   for (std::size_t i = 0; i < kSpeedWays.size(); ++i) {
-    const SpeedWay way = kSpeedWays[i];
-    if (way.plain()) {
-      rows.push_back(timed_row(
-          way, [&, way] { reference.run(data.ecg.slice(0, 0, few), padded, way.precision); },
-          [&, way] { reference.run(data.ecg.slice(0, 0, kWarmUpRecords), warm_text, way.precision); }));
-      rows.back().row.operations = reference_operations;
-      if (few < batch) rows.back().row.note = fmt::format("measured on batches of {}", few);
-    } else {
-      rows.push_back(timed_row(way, [&, way] { ours.run(data.ecg, data.stored, way.precision); }));
-      rows.back().row.operations = training_operations(config, data.reports.lengths());
-      rows.back().row.goals = step_goals(way, batch);
-    }
-    rows.back().row.work = static_cast<double>(way.plain() ? few : batch);
+    kSpeedWays[i].plain() ? add_reference(kSpeedWays[i]) : add_ours(kSpeedWays[i]);
     rows.back().row.difference = differences[i];
+  }
+  const auto started = reference_as_started();
+  if (started && batch == run.scale().training_batches.front()) {
+    add_reference(*started);
+    rows.back().row.note = started_note(*started);
   }
   SpeedWorkload workload;
   workload.key = "train";

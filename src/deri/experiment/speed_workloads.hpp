@@ -31,5 +31,9 @@ void measure_report_writing(SpeedRun& run);
 void measure_epoch(SpeedRun& run);
 // `deri embed` of one file, from the start of the process to its end.
 void measure_start(SpeedRun& run);
+// Losses of training with each kind of kernels, step by step; a figure.
+void measure_loss_curves(SpeedRun& run);
+// Times over the records of a batch, the length of a record, and the records of an archive; figures.
+void measure_growth(SpeedRun& run);
 
 }  // namespace deri
