@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include "deri/base/error.hpp"
 #include "deri/nn/backbone.hpp"
 #include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
@@ -170,6 +171,14 @@ TEST(FusedResNet, PassesDoNotDisturbEachOther) {
     net->named_parameters()["conv1.weight"].mul_(2);
   }
   EXPECT_THROW(other.backward(), c10::Error);  // torch's check of tensors changed in place
+}
+
+// Gradients take the place of the activations, so that a graph that is kept cannot be used again: it must say so.
+TEST(FusedResNet, HasOneBackwardPass) {
+  if (!fast_kernels(torch::kFloat32)) GTEST_SKIP() << "built without oneDNN";
+  const Tensor loss = network("resnet18", 12, 300)->forward(torch::rand({2, 12, 300})).sum();
+  loss.backward({}, /*retain_graph=*/true);
+  EXPECT_THROW(loss.backward(), InternalError);
 }
 
 // A step has the same bits every time: what resuming a run rests on.

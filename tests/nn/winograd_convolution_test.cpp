@@ -185,8 +185,12 @@ class Winograd : public ::testing::TestWithParam<Method> {
     EXPECT_LT(relative_distance(back.plain, exact.backward_data(y).plain), error);
 
     std::vector<float> gradient(convolution.weight_gradient_values()), plain(weights.size());
-    convolution.backward_weights(x.data(bfloat16), y.data(bfloat16), static_cast<std::int64_t>(records),
-                                 gradient.data(), scratch.memory);
+    // The first record, and the others added.
+    convolution.backward_weights(x.data(bfloat16), y.data(bfloat16), 1, /*add=*/false, gradient.data(), scratch.memory);
+    if (records > 1)
+      convolution.backward_weights(x.record_data(1, bfloat16), y.record_data(1, bfloat16),
+                                   static_cast<std::int64_t>(records) - 1, /*add=*/true, gradient.data(),
+                                   scratch.memory);
     convolution.unpack_weight_gradient(gradient.data(), plain.data());
     EXPECT_LT(relative_distance({plain.begin(), plain.end()}, exact.backward_weights(x, y)), error);
   }
@@ -273,7 +277,7 @@ class BlockedConvolutionMethods : public ::testing::TestWithParam<Shape> {
     x.fill(random);
     y_gradient.fill(random);
     convolution.set_weights(weights.data(), /*for_backward=*/true);
-    convolution.prepare_backward(kRecords);
+    convolution.prepare_backward();
     ConvolutionScratch scratch;
     for (std::size_t r = 0; r < kRecords; ++r) {
       convolution.forward(x.record_data(r, bfloat16), y.record_data(r, bfloat16), scratch);
@@ -282,7 +286,9 @@ class BlockedConvolutionMethods : public ::testing::TestWithParam<Shape> {
     y.read_back(bfloat16);
     x_gradient.read_back(bfloat16);
     std::vector<float> gradient(convolution.weight_gradient_values()), plain(weights.size());
-    convolution.backward_weights(x.data(bfloat16), y_gradient.data(bfloat16), kRecords, gradient.data(), scratch);
+    for (std::size_t r = 0; r < kRecords; ++r)
+      convolution.backward_weights(x.record_data(r, bfloat16), y_gradient.record_data(r, bfloat16), 1, /*add=*/r > 0,
+                                   gradient.data(), scratch);
     convolution.unpack_weight_gradient(gradient.data(), plain.data());
     return {y.plain, x_gradient.plain, {plain.begin(), plain.end()}};
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <vector>
 
 #include "deri/base/error.hpp"
+#include "deri/nn/blocked_rows.hpp"
 #include "deri/nn/single_thread.hpp"
 #include "deri/nn/winograd_convolution.hpp"
 
@@ -41,15 +41,10 @@ using Type = dnnl::memory::data_type;
 
 struct ConvolutionScratch::State {
   dnnl::stream stream{onednn_engine()};
-  AlignedBuffer buffer;
+  AlignedBuffer buffer, gradient;
 };
 
 struct BlockedConvolution::Kernels {
-  struct WeightGradient {
-    dnnl::convolution_backward_weights::primitive_desc description;
-    dnnl::convolution_backward_weights kernel;
-  };
-
   ConvolutionShape shape;
   std::int64_t in;
   Type type;
@@ -58,24 +53,24 @@ struct BlockedConvolution::Kernels {
   dnnl::convolution_forward forward;
   dnnl::convolution_backward_data::primitive_desc data_description;
   dnnl::convolution_backward_data backward_data;
-  Layout gradient_layout;
-  std::map<std::int64_t, WeightGradient> weight_gradients;  // by records
+  dnnl::convolution_backward_weights::primitive_desc gradient_description;
+  dnnl::convolution_backward_weights gradient_kernel;  // made when it is first needed
   dnnl::memory forward_weights, backward_weights;
   // In place of the above.
   std::optional<WinogradConvolution> winograd_data, winograd_weights;
 
   std::int64_t out_length() const { return (shape.length - 1) / shape.stride + 1; }
-  Layout x_layout(std::int64_t records) const { return {{records, in, shape.length}, type, rows}; }
-  Layout y_layout(std::int64_t records) const { return {{records, shape.out, out_length()}, type, rows}; }
+  Layout x_layout() const { return {{1, in, shape.length}, type, rows}; }
+  Layout y_layout() const { return {{1, shape.out, out_length()}, type, rows}; }
   Layout weight_layout(Type weight_type, Tag tag) const { return {{shape.out, in, shape.kernel}, weight_type, tag}; }
 
-  dnnl::convolution_forward::primitive_desc describe(std::int64_t records, const Layout& weights) const {
+  dnnl::convolution_forward::primitive_desc describe_forward() const {
     const std::int64_t padding = shape.kernel / 2;
     return {{dnnl::prop_kind::forward_training,
              dnnl::algorithm::convolution_direct,
-             x_layout(records),
-             weights,
-             y_layout(records),
+             x_layout(),
+             weight_layout(type, Tag::any),
+             y_layout(),
              {shape.stride},
              {padding},
              {padding}},
@@ -84,14 +79,14 @@ struct BlockedConvolution::Kernels {
   }
 
   void describe_data() {
-    forward_description = describe(1, weight_layout(type, Tag::any));
+    forward_description = describe_forward();
     forward = dnnl::convolution_forward(forward_description);
     const std::int64_t padding = shape.kernel / 2;
     data_description =
         dnnl::convolution_backward_data::primitive_desc({dnnl::algorithm::convolution_direct,
-                                                         x_layout(1),
+                                                         x_layout(),
                                                          weight_layout(type, Tag::any),
-                                                         y_layout(1),
+                                                         y_layout(),
                                                          {shape.stride},
                                                          {padding},
                                                          {padding}},
@@ -99,18 +94,17 @@ struct BlockedConvolution::Kernels {
     backward_data = dnnl::convolution_backward_data(data_description);
   }
 
-  WeightGradient describe_weight_gradient(std::int64_t records, const Layout& gradient) const {
+  void describe_weight_gradient() {
     const std::int64_t padding = shape.kernel / 2;
-    dnnl::convolution_backward_weights::primitive_desc description({dnnl::algorithm::convolution_direct,
-                                                                    x_layout(records),
-                                                                    gradient,
-                                                                    y_layout(records),
-                                                                    {shape.stride},
-                                                                    {padding},
-                                                                    {padding}},
-                                                                   user_scratchpad(), onednn_engine(),
-                                                                   describe(records, weight_layout(type, Tag::any)));
-    return {description, dnnl::convolution_backward_weights(description)};
+    gradient_description =
+        dnnl::convolution_backward_weights::primitive_desc({dnnl::algorithm::convolution_direct,
+                                                            x_layout(),
+                                                            weight_layout(Type::f32, Tag::any),
+                                                            y_layout(),
+                                                            {shape.stride},
+                                                            {padding},
+                                                            {padding}},
+                                                           user_scratchpad(), onednn_engine(), describe_forward());
   }
 };
 
@@ -137,8 +131,7 @@ BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloa
   if (outputs.weights > 0)
     k.winograd_weights.emplace(shape.in, shape.out, shape.length, bfloat16, outputs.weights);
   else
-    k.gradient_layout =
-        k.describe_weight_gradient(1, k.weight_layout(Type::f32, Tag::any)).description.diff_weights_desc();
+    k.describe_weight_gradient();
 }
 
 void BlockedConvolution::set_weights(const float* weights, bool for_backward) {
@@ -196,30 +189,38 @@ void BlockedConvolution::backward_data(const void* y_gradient, void* x_gradient,
 
 std::size_t BlockedConvolution::weight_gradient_values() const {
   if (kernels_->winograd_weights) return kernels_->winograd_weights->weight_gradient_values();
-  return kernels_->gradient_layout.get_size() / sizeof(float);
+  return kernels_->gradient_description.diff_weights_desc().get_size() / sizeof(float);
 }
 
-void BlockedConvolution::prepare_backward(std::int64_t records) {
+void BlockedConvolution::prepare_backward() {
   const SingleThread one_thread;
   Kernels& k = *kernels_;
-  if (k.winograd_weights || k.weight_gradients.contains(records)) return;
-  k.weight_gradients.emplace(records, k.describe_weight_gradient(records, k.gradient_layout));
+  if (!k.winograd_weights && !k.gradient_kernel)
+    k.gradient_kernel = dnnl::convolution_backward_weights(k.gradient_description);
 }
 
-void BlockedConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
-                                          ConvolutionScratch& scratch) const {
-  if (const auto& winograd = kernels_->winograd_weights) {
-    winograd->backward_weights(x, y_gradient, records, gradient,
-                               scratch.state_->buffer.at_least(winograd->scratch_bytes()));
+std::int64_t BlockedConvolution::most_records() const {
+  constexpr std::int64_t kMost = 8;
+  return kernels_->winograd_weights ? std::min(kMost, kernels_->winograd_weights->fewest_records()) : 1;
+}
+
+void BlockedConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, bool add,
+                                          float* gradient, ConvolutionScratch& scratch) const {
+  const Kernels& k = *kernels_;
+  if (k.winograd_weights) {
+    k.winograd_weights->backward_weights(x, y_gradient, records, add, gradient,
+                                         scratch.state_->buffer.at_least(k.winograd_weights->scratch_bytes()));
     return;
   }
-  const Kernels::WeightGradient& step = kernels_->weight_gradients.at(records);
-  const Layout& pad = step.description.scratchpad_desc();
-  step.kernel.execute(scratch.state_->stream,
-                      {{DNNL_ARG_SRC, onednn_view(step.description.src_desc(), x)},
-                       {DNNL_ARG_DIFF_DST, onednn_view(step.description.diff_dst_desc(), y_gradient)},
-                       {DNNL_ARG_DIFF_WEIGHTS, onednn_view(step.description.diff_weights_desc(), gradient)},
-                       {DNNL_ARG_SCRATCHPAD, onednn_view(pad, scratch.state_->buffer.at_least(pad.get_size()))}});
+  DERI_CHECK(records == 1);
+  const Layout &layout = k.gradient_description.diff_weights_desc(), &pad = k.gradient_description.scratchpad_desc();
+  float* result = add ? static_cast<float*>(scratch.state_->gradient.at_least(layout.get_size())) : gradient;
+  k.gradient_kernel.execute(scratch.state_->stream,
+                            {{DNNL_ARG_SRC, onednn_view(k.gradient_description.src_desc(), x)},
+                             {DNNL_ARG_DIFF_DST, onednn_view(k.gradient_description.diff_dst_desc(), y_gradient)},
+                             {DNNL_ARG_DIFF_WEIGHTS, onednn_view(layout, result)},
+                             {DNNL_ARG_SCRATCHPAD, onednn_view(pad, scratch.state_->buffer.at_least(pad.get_size()))}});
+  if (add) add_values(result, weight_gradient_values(), gradient);
 }
 
 void BlockedConvolution::unpack_weight_gradient(const float* gradient, float* plain) const {
@@ -228,7 +229,7 @@ void BlockedConvolution::unpack_weight_gradient(const float* gradient, float* pl
     k.winograd_weights->unpack_weight_gradient(gradient, plain);
     return;
   }
-  const dnnl::memory packed = onednn_view(k.gradient_layout, gradient);
+  const dnnl::memory packed = onednn_view(k.gradient_description.diff_weights_desc(), gradient);
   if (in_ == shape_.in) {
     dnnl::memory result = onednn_view(k.weight_layout(Type::f32, Tag::oiw), plain);
     onednn_reorder(packed, result);
@@ -263,8 +264,12 @@ void BlockedConvolution::backward_data(const void*, void*, ConvolutionScratch&) 
 std::size_t BlockedConvolution::weight_gradient_values() const {
   return 0;
 }
-void BlockedConvolution::prepare_backward(std::int64_t) {}
-void BlockedConvolution::backward_weights(const void*, const void*, std::int64_t, float*, ConvolutionScratch&) const {}
+std::int64_t BlockedConvolution::most_records() const {
+  return 1;
+}
+void BlockedConvolution::prepare_backward() {}
+void BlockedConvolution::backward_weights(const void*, const void*, std::int64_t, bool, float*,
+                                          ConvolutionScratch&) const {}
 void BlockedConvolution::unpack_weight_gradient(const float*, float*) const {}
 ConvolutionScratch::ConvolutionScratch() = default;
 

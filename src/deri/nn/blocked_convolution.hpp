@@ -72,14 +72,16 @@ class BlockedConvolution {
 
   // Values of a weight gradient as backward_weights() makes it.
   std::size_t weight_gradient_values() const;
-  // The weights' gradient from `records` records, one after another in x and y_gradient; `gradient` is overwritten.
-  void backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
+  // Prepares backward_weights(): its kernel is made once, before the threads begin.
+  void prepare_backward();
+  // The most records that backward_weights() takes at once. More would not be faster: they would leave the cache.
+  std::int64_t most_records() const;
+  // The weights' gradient from `records` records, one after another in x and y_gradient; added to `gradient`, or in its
+  // place.
+  void backward_weights(const void* x, const void* y_gradient, std::int64_t records, bool add, float* gradient,
                         ConvolutionScratch& scratch) const;
   // The same in plain order, [out, in, kernel].
   void unpack_weight_gradient(const float* gradient, float* plain) const;
-
-  // Prepares backward_weights() for so many records: its kernels are made once, before the threads begin.
-  void prepare_backward(std::int64_t records);
 
  private:
   struct Kernels;

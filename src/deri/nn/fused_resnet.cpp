@@ -18,8 +18,9 @@ namespace {
 
 using torch::Tensor;
 
-// Records whose weight gradients are computed by one call: more amortise adding them up, fewer stay in the cache.
-constexpr std::int64_t kMostTogether = 8;
+// A block's output is computed again in so many passes over a record at most: its own, and those of the blocks before
+// it that it is added to. Every output that needed more is kept.
+constexpr int kMostPasses = 2;
 
 // A layer of the network for one length of input.
 struct Layer {
@@ -49,6 +50,7 @@ struct Block {
   std::vector<std::size_t> chain;  // of Plan::layers
   std::optional<std::size_t> shortcut;
   bool residual;
+  bool kept = false;  // whether its output stays in memory until the backward pass
 };
 
 // The network for one length of input and one type.
@@ -58,6 +60,17 @@ struct Plan {
 
   const Layer& last(const Block& block) const { return layers[block.chain.back()]; }
 };
+
+void choose_kept(std::vector<Block>& blocks) {
+  int passes = 0;
+  // The backward pass begins with the last one's, which the forward pass has left.
+  for (std::size_t i = 0; i + 1 < blocks.size(); ++i) {
+    Block& block = blocks[i];
+    passes = block.residual && !block.shortcut ? passes + 1 : 1;
+    block.kept = passes > kMostPasses;
+    if (block.kept) passes = 0;
+  }
+}
 
 std::int64_t kernel_size(const NormedConvolution& modules) {
   return modules.convolution->weight.size(2);
@@ -87,6 +100,7 @@ Plan make_plan(const std::vector<FusedBlock>& blocks, std::int64_t length, bool 
     plan.blocks.push_back(block);
     length = steps;
   }
+  choose_kept(plan.blocks);
   return plan;
 }
 
@@ -120,12 +134,21 @@ struct Threads {
   }
 };
 
+// A place in memory for each record, or for each thread.
+template <typename Value>
+struct Slots {
+  Value* first = nullptr;
+  std::size_t stride = 0;
+
+  Value* at(std::int64_t slot) const { return first + static_cast<std::size_t>(slot) * stride; }
+};
+
 // What a thread needs beside the activations.
 template <typename Value>
 struct ThreadMemory {
   ConvolutionScratch scratch;
-  Value *input, *gradient, *shortcut_gradient, *back;  // kMostTogether records each, but one for `back`
-  float *sum, *part;                                   // weight gradients
+  Value *input, *gradient, *shortcut_gradient, *back;  // records together, but one for `back`
+  float* sum;                                          // of weight gradients
 };
 
 // One forward pass and its backward pass.
@@ -149,7 +172,7 @@ class Run {
     std::int64_t record, slot, thread;
   };
   struct LayerMemory {
-    Value* output;                           // of the convolution [slots][values]
+    Slots<Value> output;                     // of the convolution
     RowMoments* moments;                     // [records][channels / W]
     float *gradient_sum, *gradient_product;  // [records][channels]
   };
@@ -157,23 +180,19 @@ class Run {
   std::int64_t batch() const { return threads_.records; }
   std::int64_t slots() const { return training_ ? batch() : threads_.count; }
   std::size_t blocks_of(const Layer& layer) const { return static_cast<std::size_t>(layer.channels() / width_); }
+  bool keeps(const Block& block) const { return training_ && block.kept; }
   std::size_t largest_record() const;
+  std::vector<std::size_t> output_strides() const;
   std::size_t forward_bytes() const;
   void take_forward_memory(HugeBuffer& memory);
   void take_thread_memory(HugeBuffer& memory);
 
-  Value* output(std::size_t layer, std::int64_t slot) const {
-    return layers_[layer].output + static_cast<std::size_t>(slot) * plan_.layers[layer].values();
-  }
-  Value* block_output(std::size_t block, std::int64_t slot) const {
-    return block_outputs_[block] + static_cast<std::size_t>(slot) * plan_.last(plan_.blocks[block]).values();
-  }
-  Value* block_gradient(std::int64_t record) const {
-    return gradient_ + static_cast<std::size_t>(record) * slot_values_;
-  }
-  Value* chain_gradient(std::int64_t record) const {
-    return chain_gradient_ + static_cast<std::size_t>(record) * slot_values_;
-  }
+  Value* output(std::size_t layer, std::int64_t slot) const { return layers_[layer].output.at(slot); }
+  Value* block_output(std::size_t block, std::int64_t slot) const { return block_outputs_[block].at(slot); }
+  // The gradients of a block's output, and inside its chain. They take the place of what their computation was the last
+  // to need: the output that the forward pass wrote last, and that of the chain's last convolution.
+  Value* block_gradient(std::int64_t record) const { return current_.at(record); }
+  Value* chain_gradient(const Block& block, std::int64_t record) const { return output(block.chain.back(), record); }
 
   // Forward.
   void set_weights();
@@ -182,24 +201,28 @@ class Run {
   void convolve(std::size_t layer, const Value* input, const Place& place);
   void begin_block(std::size_t block, const Place& place);
   void continue_chain(std::size_t block, std::size_t position, const Place& place);
-  void finish_block(std::size_t block, const Place& place);
+  void finish_block(std::size_t block, const Place& place) const;
+  void write_block_output(std::size_t block, std::int64_t slot, const Value* before, Value* out) const;
   void normalised_output(std::size_t layer, std::int64_t slot, Value* out) const;
   void block_ecg(std::int64_t record, Value* out) const;
   void write_output(const Place& place, Tensor& result) const;
 
   // Backward.
   void take_output_gradient(const Tensor& output_gradient);
-  void reduce_into_block(std::size_t block, std::int64_t record);
+  const Value* output_again(std::size_t block, std::int64_t record, Value* room) const;
+  const Value* prepare_input(std::size_t block, std::size_t position, std::int64_t first, std::int64_t count,
+                             Value* room) const;
+  void reduce_into_block(std::size_t block, std::int64_t record, const Value* out, Value* gradient);
+  std::int64_t records_together(const Block& block, std::size_t position) const;
   void backward_chain(std::size_t block, std::size_t position);
   void backward_records(std::size_t block, std::size_t position, std::int64_t thread, std::int64_t first,
                         std::int64_t count, bool first_time);
   void back_to_chain(std::size_t block, std::size_t position, std::int64_t record, const Value* gradient,
                      ThreadMemory<Value>& mine);
-  void back_to_input(std::size_t block, std::int64_t record, std::int64_t offset, ThreadMemory<Value>& mine);
+  void back_to_input(std::size_t block, std::int64_t record, std::int64_t offset, const Value* input,
+                     ThreadMemory<Value>& mine);
   void norm_gradient(std::size_t layer);
   void combine(std::size_t layer, const Value* gradient, std::int64_t record, Value* out) const;
-  void add_weight_gradient(const Layer& layer, const Value* input, const Value* gradient, std::int64_t records,
-                           bool first_time, float* sum, ThreadMemory<Value>& mine) const;
   void finish_weight_gradient(std::size_t layer, std::size_t offset);
 
   Plan& plan_;
@@ -209,30 +232,44 @@ class Run {
   std::size_t width_ = static_cast<std::size_t>(BlockedConvolution::block_width());
   std::vector<NormPass> norms_;  // by layer
   std::vector<LayerMemory> layers_;
-  std::vector<Value*> block_outputs_;
+  // Of the block that is being computed, in the place of the one before it.
+  Slots<Value> current_;
+  std::vector<Slots<Value>> block_outputs_;  // own memory of those that are kept, otherwise current_
   std::vector<ThreadMemory<Value>> thread_memory_;
-  Value *gradient_ = nullptr, *chain_gradient_ = nullptr;
-  std::size_t slot_values_ = 0;
   std::vector<Tensor> parameter_gradients_;
+  bool spent_ = false;  // the backward pass leaves no activations
 };
 
 template <typename Value>
 std::size_t Run<Value>::largest_record() const {
   std::size_t largest = 0;
   for (const Layer& layer : plan_.layers) largest = std::max({largest, layer.values(), layer.kernels.in_values()});
-  return largest;
+  return (largest + 127) / 128 * 128;
+}
+
+// Values of a record for each layer's output. That of a chain's last layer will hold gradients of all its layers.
+template <typename Value>
+std::vector<std::size_t> Run<Value>::output_strides() const {
+  std::vector<std::size_t> strides;
+  for (const Layer& layer : plan_.layers) strides.push_back(layer.values());
+  for (const Block& block : plan_.blocks)
+    for (const std::size_t layer : block.chain)
+      strides[block.chain.back()] = std::max(strides[block.chain.back()], plan_.layers[layer].values());
+  return strides;
 }
 
 template <typename Value>
 std::size_t Run<Value>::forward_bytes() const {
   std::size_t bytes = 0;
   const auto add = [&](std::size_t size) { bytes += HugeBuffer::padded(size); };
-  for (const Layer& layer : plan_.layers) {
-    add(static_cast<std::size_t>(slots()) * layer.values() * sizeof(Value));
-    if (training_) add(static_cast<std::size_t>(batch()) * blocks_of(layer) * sizeof(RowMoments));
-  }
+  const auto add_slots = [&](std::size_t stride) { add(static_cast<std::size_t>(slots()) * stride * sizeof(Value)); };
+  for (const std::size_t stride : output_strides()) add_slots(stride);
   for (const Block& block : plan_.blocks)
-    add(static_cast<std::size_t>(slots()) * plan_.last(block).values() * sizeof(Value));
+    if (keeps(block)) add_slots(plan_.last(block).values());
+  add_slots(largest_record());
+  if (training_)
+    for (const Layer& layer : plan_.layers)
+      add(static_cast<std::size_t>(batch()) * blocks_of(layer) * sizeof(RowMoments));
   for (std::int64_t thread = 0; thread < threads_.count; ++thread) add(largest_record() * sizeof(Value));
   return bytes;
 }
@@ -240,14 +277,19 @@ std::size_t Run<Value>::forward_bytes() const {
 template <typename Value>
 void Run<Value>::take_forward_memory(HugeBuffer& memory) {
   memory.reserve(forward_bytes());
+  const auto take_slots = [&](std::size_t stride) {
+    return Slots<Value>{memory.take<Value>(static_cast<std::size_t>(slots()) * stride), stride};
+  };
+  const std::vector<std::size_t> strides = output_strides();
   layers_.resize(plan_.layers.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = plan_.layers[i];
-    layers_[i].output = memory.take<Value>(static_cast<std::size_t>(slots()) * layer.values());
-    if (training_) layers_[i].moments = memory.take<RowMoments>(static_cast<std::size_t>(batch()) * blocks_of(layer));
+    layers_[i].output = take_slots(strides[i]);
+    if (training_)
+      layers_[i].moments = memory.take<RowMoments>(static_cast<std::size_t>(batch()) * blocks_of(plan_.layers[i]));
   }
+  current_ = take_slots(largest_record());
   for (const Block& block : plan_.blocks)
-    block_outputs_.push_back(memory.take<Value>(static_cast<std::size_t>(slots()) * plan_.last(block).values()));
+    block_outputs_.push_back(keeps(block) ? take_slots(plan_.last(block).values()) : current_);
   thread_memory_.resize(static_cast<std::size_t>(threads_.count));
   for (auto& mine : thread_memory_) mine.input = memory.take<Value>(largest_record());
 }
@@ -403,16 +445,22 @@ void Run<Value>::normalised_output(std::size_t index, std::int64_t slot, Value* 
 }
 
 template <typename Value>
-void Run<Value>::finish_block(std::size_t index, const Place& place) {
+void Run<Value>::finish_block(std::size_t index, const Place& place) const {
+  write_block_output(index, place.slot, index > 0 ? block_output(index - 1, place.slot) : nullptr,
+                     block_output(index, place.slot));
+}
+
+// `before`: the output of the block before it, which `out` may replace.
+template <typename Value>
+void Run<Value>::write_block_output(std::size_t index, std::int64_t slot, const Value* before, Value* out) const {
   const Block& block = plan_.blocks[index];
   if (!block.residual) {
-    normalised_output(block.chain.back(), place.slot, block_output(index, place.slot));
+    normalised_output(block.chain.back(), slot, out);
     return;
   }
   const Layer& layer = plan_.last(block);
-  const Value* from = output(block.chain.back(), place.slot);
-  const Value* other = block.shortcut ? output(*block.shortcut, place.slot) : block_output(index - 1, place.slot);
-  Value* out = block_output(index, place.slot);
+  const Value* from = output(block.chain.back(), slot);
+  const Value* other = block.shortcut ? output(*block.shortcut, slot) : before;
   const std::size_t row = layer.row() * width_;
   const NormPass& norm = norms_[block.chain.back()];
   for (std::size_t i = 0; i < blocks_of(layer); ++i) {
@@ -442,6 +490,8 @@ void Run<Value>::write_output(const Place& place, Tensor& result) const {
 
 template <typename Value>
 std::vector<Tensor> Run<Value>::backward(const Tensor& output_gradient, HugeBuffer& memory) {
+  DERI_CHECK(!spent_);
+  spent_ = true;
   take_thread_memory(memory);
   for (const Layer& layer : plan_.layers) {
     parameter_gradients_.push_back(torch::empty_like(layer.modules.convolution->weight, at::MemoryFormat::Contiguous));
@@ -462,27 +512,25 @@ std::vector<Tensor> Run<Value>::backward(const Tensor& output_gradient, HugeBuff
 
 template <typename Value>
 void Run<Value>::take_thread_memory(HugeBuffer& memory) {
-  slot_values_ = (largest_record() + 127) / 128 * 128;
-  const auto together =
-      static_cast<std::size_t>(std::min<std::int64_t>(kMostTogether, (batch() + threads_.count - 1) / threads_.count));
+  const std::size_t record = largest_record();
+  std::size_t together = 1;
+  for (const Block& block : plan_.blocks)
+    for (std::size_t i = 0; i < block.chain.size(); ++i)
+      together = std::max(together, static_cast<std::size_t>(records_together(block, i)));
   std::size_t weights = 0;
   for (const Layer& layer : plan_.layers) weights = std::max(weights, layer.kernels.weight_gradient_values());
-  std::size_t bytes = 2 * HugeBuffer::padded(static_cast<std::size_t>(batch()) * slot_values_ * sizeof(Value));
-  bytes += static_cast<std::size_t>(threads_.count) *
-           (3 * HugeBuffer::padded(together * slot_values_ * sizeof(Value)) +
-            HugeBuffer::padded(slot_values_ * sizeof(Value)) + 3 * HugeBuffer::padded(weights * sizeof(float)));
+  std::size_t bytes = static_cast<std::size_t>(threads_.count) *
+                      (3 * HugeBuffer::padded(together * record * sizeof(Value)) +
+                       HugeBuffer::padded(record * sizeof(Value)) + HugeBuffer::padded(2 * weights * sizeof(float)));
   for (const Layer& layer : plan_.layers)
     bytes += 2 * HugeBuffer::padded(static_cast<std::size_t>(batch() * layer.channels()) * sizeof(float));
   memory.reserve(bytes);
-  gradient_ = memory.take<Value>(static_cast<std::size_t>(batch()) * slot_values_);
-  chain_gradient_ = memory.take<Value>(static_cast<std::size_t>(batch()) * slot_values_);
   for (auto& mine : thread_memory_) {
-    mine.input = memory.take<Value>(together * slot_values_);
-    mine.gradient = memory.take<Value>(together * slot_values_);
-    mine.shortcut_gradient = memory.take<Value>(together * slot_values_);
-    mine.back = memory.take<Value>(slot_values_);
+    mine.input = memory.take<Value>(together * record);
+    mine.gradient = memory.take<Value>(together * record);
+    mine.shortcut_gradient = memory.take<Value>(together * record);
+    mine.back = memory.take<Value>(record);
     mine.sum = memory.take<float>(2 * weights);
-    mine.part = memory.take<float>(weights);
   }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const auto sums = static_cast<std::size_t>(batch() * plan_.layers[i].channels());
@@ -497,24 +545,55 @@ template <typename Value>
 void Run<Value>::take_output_gradient(const Tensor& output_gradient) {
   const auto steps = static_cast<std::size_t>(output_gradient.size(1));
   const auto channels = static_cast<std::size_t>(output_gradient.size(2));
-  threads_.run([&](std::int64_t, std::int64_t first, std::int64_t end) {
+  const std::size_t last = plan_.blocks.size() - 1;
+  threads_.run([&](std::int64_t thread, std::int64_t first, std::int64_t end) {
+    Value* gradient = thread_memory_[static_cast<std::size_t>(thread)].back;
     for (std::int64_t record = first; record < end; ++record) {
       block_record(output_gradient.data_ptr<float>() + static_cast<std::size_t>(record) * steps * channels, channels,
-                   steps, 1, channels, static_cast<int>(width_), block_gradient(record));
-      reduce_into_block(plan_.blocks.size() - 1, record);
+                   steps, 1, channels, static_cast<int>(width_), gradient);
+      reduce_into_block(last, record, block_output(last, record), gradient);
+      std::copy_n(gradient, channels * steps, block_gradient(record));
     }
   });
 }
 
-// A block's output gradient is complete: back through its ReLU, and the sums that the norms before it need.
+// A block's output where it was kept, or computed again in `room`.
 template <typename Value>
-void Run<Value>::reduce_into_block(std::size_t index, std::int64_t record) {
+const Value* Run<Value>::output_again(std::size_t index, std::int64_t record, Value* room) const {
+  const Block& block = plan_.blocks[index];
+  if (block.kept) return block_output(index, record);
+  const bool adds_before = block.residual && !block.shortcut;
+  write_block_output(index, record, adds_before ? output_again(index - 1, record, room) : nullptr, room);
+  return room;
+}
+
+// What `count` records brought to a convolution, one after another, if need be in `room`.
+template <typename Value>
+const Value* Run<Value>::prepare_input(std::size_t index, std::size_t position, std::int64_t first, std::int64_t count,
+                                       Value* room) const {
+  const Block& block = plan_.blocks[index];
+  if (position == 0 && index > 0 && plan_.blocks[index - 1].kept) return block_output(index - 1, first);
+  const std::size_t values = plan_.layers[block.chain[position]].kernels.in_values();
+  for (std::int64_t i = 0; i < count; ++i) {
+    Value* to = room + static_cast<std::size_t>(i) * values;
+    if (position > 0)
+      normalised_output(block.chain[position - 1], first + i, to);
+    else if (index > 0)
+      output_again(index - 1, first + i, to);
+    else
+      block_ecg(first + i, to);
+  }
+  return room;
+}
+
+// The gradient of a block's output `out` is complete: back through its ReLU, and the sums that the norms before it
+// need.
+template <typename Value>
+void Run<Value>::reduce_into_block(std::size_t index, std::int64_t record, const Value* out, Value* gradient) {
   const Block& block = plan_.blocks[index];
   const Layer& layer = plan_.last(block);
   const std::size_t row = layer.row() * width_;
   const int width = static_cast<int>(width_);
-  Value* gradient = block_gradient(record);
-  const Value* out = block_output(index, record);
   const auto reduce = [&](std::size_t from, std::size_t i) {
     const std::size_t at = static_cast<std::size_t>(record * layer.channels()) + i * width_;
     reduce_row<Value>(gradient + i * row, output(from, record) + i * row, norms_[from].mean.data() + i * width_,
@@ -564,32 +643,28 @@ void Run<Value>::combine(std::size_t index, const Value* gradient, std::int64_t 
   }
 }
 
-// The largest power of two up to kMostTogether and `left`: few different numbers, as each has its own kernels.
-std::int64_t together(std::int64_t left) {
-  std::int64_t count = kMostTogether;
-  while (count > left) count /= 2;
-  return count;
+// Records whose weight gradients are computed by one call.
+template <typename Value>
+std::int64_t Run<Value>::records_together(const Block& block, std::size_t position) const {
+  std::int64_t most = plan_.layers[block.chain[position]].kernels.most_records();
+  if (position == 0 && block.shortcut) most = std::min(most, plan_.layers[*block.shortcut].kernels.most_records());
+  return most;
 }
 
 template <typename Value>
 void Run<Value>::backward_chain(std::size_t index, std::size_t position) {
   const Block& block = plan_.blocks[index];
   Layer& layer = plan_.layers[block.chain[position]];
-  const std::size_t* shortcut = position == 0 && block.shortcut ? &*block.shortcut : nullptr;
-  for (std::int64_t thread = 0; thread < threads_.count; ++thread)
-    for (std::int64_t left = threads_.first(thread + 1) - threads_.first(thread); left > 0; left -= together(left)) {
-      layer.kernels.prepare_backward(together(left));
-      if (shortcut != nullptr) plan_.layers[*shortcut].kernels.prepare_backward(together(left));
-    }
+  Layer* shortcut = position == 0 && block.shortcut ? &plan_.layers[*block.shortcut] : nullptr;
+  layer.kernels.prepare_backward();
+  if (shortcut != nullptr) shortcut->kernels.prepare_backward();
+  const std::int64_t together = records_together(block, position);
   threads_.run([&](std::int64_t thread, std::int64_t first, std::int64_t end) {
-    for (std::int64_t record = first; record < end;) {
-      const std::int64_t count = together(end - record);
-      backward_records(index, position, thread, record, count, record == first);
-      record += count;
-    }
+    for (std::int64_t record = first; record < end; record += together)
+      backward_records(index, position, thread, record, std::min(together, end - record), record == first);
   });
   finish_weight_gradient(block.chain[position], 0);
-  if (shortcut != nullptr) finish_weight_gradient(*shortcut, layer.kernels.weight_gradient_values());
+  if (shortcut != nullptr) finish_weight_gradient(*block.shortcut, layer.kernels.weight_gradient_values());
 }
 
 template <typename Value>
@@ -600,39 +675,27 @@ void Run<Value>::backward_records(std::size_t index, std::size_t position, std::
   const Layer& layer = plan_.layers[layer_index];
   auto& mine = thread_memory_[static_cast<std::size_t>(thread)];
   const bool last = position + 1 == block.chain.size();
-  const Value* input = mine.input;
-  if (position == 0 && index > 0) input = block_output(index - 1, first);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t record = first + i;
-    const auto at = static_cast<std::size_t>(i);
-    combine(layer_index, last ? block_gradient(record) : chain_gradient(record), record,
-            mine.gradient + at * layer.values());
-    if (position > 0) normalised_output(block.chain[position - 1], record, mine.input + at * layer.kernels.in_values());
-    if (position == 0 && index == 0) block_ecg(record, mine.input + at * layer.kernels.in_values());
+    combine(layer_index, last ? block_gradient(record) : chain_gradient(block, record), record,
+            mine.gradient + static_cast<std::size_t>(i) * layer.values());
   }
-  add_weight_gradient(layer, input, mine.gradient, count, first_time, mine.sum, mine);
+  const Value* input = prepare_input(index, position, first, count, mine.input);
+  layer.kernels.backward_weights(input, mine.gradient, count, !first_time, mine.sum, mine.scratch);
   if (position == 0 && block.shortcut) {
     const Layer& shortcut = plan_.layers[*block.shortcut];
     for (std::int64_t i = 0; i < count; ++i)
       combine(*block.shortcut, block_gradient(first + i), first + i,
               mine.shortcut_gradient + static_cast<std::size_t>(i) * shortcut.values());
-    add_weight_gradient(shortcut, input, mine.shortcut_gradient, count, first_time,
-                        mine.sum + layer.kernels.weight_gradient_values(), mine);
+    shortcut.kernels.backward_weights(input, mine.shortcut_gradient, count, !first_time,
+                                      mine.sum + layer.kernels.weight_gradient_values(), mine.scratch);
   }
   for (std::int64_t i = 0; i < count; ++i) {
     if (position > 0)
       back_to_chain(index, position, first + i, mine.gradient + static_cast<std::size_t>(i) * layer.values(), mine);
     else if (index > 0)
-      back_to_input(index, first + i, i, mine);
+      back_to_input(index, first + i, i, input + static_cast<std::size_t>(i) * layer.kernels.in_values(), mine);
   }
-}
-
-template <typename Value>
-void Run<Value>::add_weight_gradient(const Layer& layer, const Value* input, const Value* gradient,
-                                     std::int64_t records, bool first_time, float* sum,
-                                     ThreadMemory<Value>& mine) const {
-  layer.kernels.backward_weights(input, gradient, records, first_time ? sum : mine.part, mine.scratch);
-  if (!first_time) add_values(mine.part, layer.kernels.weight_gradient_values(), sum);
 }
 
 // Back through a convolution inside a chain, and through the ReLU and norm before it.
@@ -640,7 +703,7 @@ template <typename Value>
 void Run<Value>::back_to_chain(std::size_t index, std::size_t position, std::int64_t record, const Value* gradient,
                                ThreadMemory<Value>& mine) {
   const Block& block = plan_.blocks[index];
-  Value* before = chain_gradient(record);
+  Value* before = chain_gradient(block, record);
   plan_.layers[block.chain[position]].kernels.backward_data(gradient, before, mine.scratch);
   const std::size_t from = block.chain[position - 1];
   const Layer& layer = plan_.layers[from];
@@ -655,9 +718,10 @@ void Run<Value>::back_to_chain(std::size_t index, std::size_t position, std::int
   }
 }
 
-// Back through a block's first convolution and its shortcut into the block before it.
+// Back through a block's first convolution and its shortcut into the block before it, whose output was `input`.
 template <typename Value>
-void Run<Value>::back_to_input(std::size_t index, std::int64_t record, std::int64_t offset, ThreadMemory<Value>& mine) {
+void Run<Value>::back_to_input(std::size_t index, std::int64_t record, std::int64_t offset, const Value* input,
+                               ThreadMemory<Value>& mine) {
   const Block& block = plan_.blocks[index];
   const Layer& layer = plan_.layers[block.chain[0]];
   const auto at = static_cast<std::size_t>(offset);
@@ -668,7 +732,7 @@ void Run<Value>::back_to_input(std::size_t index, std::int64_t record, std::int6
     shortcut.kernels.backward_data(mine.shortcut_gradient + at * shortcut.values(), total, mine.scratch);
   }
   add_values(mine.back, layer.kernels.in_values(), total);
-  reduce_into_block(index - 1, record);
+  reduce_into_block(index - 1, record, input, total);
 }
 
 // The threads' sums together, in plain order. `offset`: where in the threads' memory they lie.

@@ -1,8 +1,8 @@
 #pragma once
 // A residual network over time in one piece, forward and backward, on the CPU: convolutions by oneDNN in its blocked
 // layout from the first layer to the last, with batch-norm, ReLU and residual sums done on a record while it is in the
-// cache. Only what convolutions wrote is kept for the backward pass; what batch-norm and ReLU make of it is computed
-// again.
+// cache. Only what convolutions wrote, and a few blocks' outputs, is kept for the backward pass; what batch-norm, ReLU
+// and sums make of it is computed again.
 
 #include <memory>
 #include <optional>
@@ -35,7 +35,7 @@ class FusedResNet {
   // ecg [B, leads, L] float32 -> [B, F, T] float32; activations are kept in `type`, float32 or bfloat16, sums and
   // weights in float32. In training mode batch statistics, as torch::nn::BatchNorm computes them, and a gradient for
   // the parameters (none for ecg); otherwise the running ones, and no gradient. `ecg` must stay unchanged until the
-  // backward pass, as the parameters must. fast_kernels(type) must hold.
+  // backward pass, as the parameters must; there is one backward pass. fast_kernels(type) must hold.
   torch::Tensor forward(const torch::Tensor& ecg, torch::ScalarType type, bool training);
 
   class Engine;

@@ -26,7 +26,8 @@ class WinogradConvolution::Method {
   virtual void forward(const void* x, void* y, float* scratch, const ConvolutionEnd& end) const = 0;
   virtual void backward_data(const void* y_gradient, void* x_gradient, float* scratch) const = 0;
   virtual std::size_t weight_gradient_values() const = 0;
-  virtual void backward_weights(const void* x, const void* y_gradient, std::size_t records, float* gradient,
+  virtual std::size_t fewest_records() const = 0;
+  virtual void backward_weights(const void* x, const void* y_gradient, std::size_t records, bool add, float* gradient,
                                 float* scratch) const = 0;
   virtual void unpack_weight_gradient(const float* gradient, float* plain) const = 0;
 };
@@ -385,8 +386,9 @@ class WinogradConvolution::MethodOf : public Method {
   }
 
   std::size_t weight_gradient_values() const override { return kPositions * in_ * out_; }
+  std::size_t fewest_records() const override { return divided_up(step_chunk_, record_steps()); }
 
-  void backward_weights(const void* x, const void* y_gradient, std::size_t records, float* gradient,
+  void backward_weights(const void* x, const void* y_gradient, std::size_t records, bool add, float* gradient,
                         float* scratch) const override {
     const std::size_t steps = records * record_steps(), chunk = even_part(steps, step_chunk_);
     for (std::size_t first = 0; first < steps; first += chunk) {
@@ -395,7 +397,7 @@ class WinogradConvolution::MethodOf : public Method {
       float* from_y = scratch + kPositions * range.count * in_;
       spread_steps<true>(static_cast<const Value*>(x), in_, range, kGroup, from_x);
       spread_steps<false>(static_cast<const Value*>(y_gradient), out_, range, kPanelColumns, from_y);
-      multiply_steps(from_x, from_y, range.count, first > 0, gradient);
+      multiply_steps(from_x, from_y, range.count, add || first > 0, gradient);
     }
   }
 
@@ -601,9 +603,13 @@ void WinogradConvolution::backward_data(const void* y_gradient, void* x_gradient
 std::size_t WinogradConvolution::weight_gradient_values() const {
   return method_->weight_gradient_values();
 }
-void WinogradConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
-                                           void* scratch) const {
-  method_->backward_weights(x, y_gradient, static_cast<std::size_t>(records), gradient, static_cast<float*>(scratch));
+std::int64_t WinogradConvolution::fewest_records() const {
+  return static_cast<std::int64_t>(method_->fewest_records());
+}
+void WinogradConvolution::backward_weights(const void* x, const void* y_gradient, std::int64_t records, bool add,
+                                           float* gradient, void* scratch) const {
+  method_->backward_weights(x, y_gradient, static_cast<std::size_t>(records), add, gradient,
+                            static_cast<float*>(scratch));
 }
 void WinogradConvolution::unpack_weight_gradient(const float* gradient, float* plain) const {
   method_->unpack_weight_gradient(gradient, plain);

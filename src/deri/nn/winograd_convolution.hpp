@@ -51,8 +51,10 @@ class WinogradConvolution {
 
   // Values of a weight gradient as backward_weights() makes it: before G' has brought it back to the taps.
   std::size_t weight_gradient_values() const;
-  // The weights' gradient from `records` records, one after another; `gradient` is overwritten.
-  void backward_weights(const void* x, const void* y_gradient, std::int64_t records, float* gradient,
+  // The fewest records for which backward_weights() reads and writes its result no more often than for many of them.
+  std::int64_t fewest_records() const;
+  // The weights' gradient from `records` records, one after another; added to `gradient`, or in its place.
+  void backward_weights(const void* x, const void* y_gradient, std::int64_t records, bool add, float* gradient,
                         void* scratch) const;
   // The same in plain order, [out, in, 3].
   void unpack_weight_gradient(const float* gradient, float* plain) const;
