@@ -2,6 +2,8 @@
 
 #include "testing/testing.hpp"
 
+#include "deri/nn/kernels.hpp"
+
 namespace deri {
 namespace {
 
@@ -35,7 +37,52 @@ TEST(AdamW, FollowsLibtorchsOwn) {
     EXPECT_TRUE(torch::allclose(ours->parameters()[i], theirs->parameters()[i], 1e-5, 1e-7)) << i;
 }
 
-TEST(AdamW, ClipsTheGlobalNorm) {
+// Sizes around a vector and around what a thread takes at once; a parameter that is not contiguous.
+class OddSizes : public torch::nn::Module {
+ public:
+  OddSizes() {
+    torch::manual_seed(4);
+    for (const std::int64_t size : {1, 15, 16, 17, 16383, 16385, 50000})
+      register_parameter(fmt::format("p{}", size), torch::randn({size}));
+    register_parameter("turned", torch::randn({7, 5}).t());
+  }
+};
+
+double relative_distance(const torch::Tensor& x, const torch::Tensor& expected) {
+  const torch::Tensor exact = expected.to(torch::kFloat64);
+  return ((x.to(torch::kFloat64) - exact).norm() / exact.norm()).item<double>();
+}
+
+TEST(AdamW, BothKernelsTakeTheSameSteps) {
+  OddSizes fast, plain;
+  const OptimiserConfig config{.weight_decay = 0.1, .clip_norm = 1};
+  AdamW fast_optimiser(fast, config), plain_optimiser(plain, config);
+  for (int step = 0; step < 5; ++step) {
+    torch::manual_seed(step);
+    for (std::size_t i = 0; i < fast.parameters().size(); ++i) {
+      const torch::Tensor gradient = torch::randn_like(plain.parameters()[i]);
+      fast.parameters()[i].mutable_grad() = gradient.clone();
+      plain.parameters()[i].mutable_grad() = gradient.clone();
+    }
+    const auto version = fast.parameters()[0]._version();
+    const double norm = fast_optimiser.clip_gradients();
+    fast_optimiser.step(1e-2);
+    EXPECT_GT(fast.parameters()[0]._version(), version);  // caches of weights must see the change
+    const KernelsGuard guard(Kernels::kPlain);
+    EXPECT_NEAR(norm / plain_optimiser.clip_gradients(), 1, 1e-6);
+    plain_optimiser.step(1e-2);
+  }
+  const auto fast_state = fast_optimiser.state(), plain_state = plain_optimiser.state();
+  for (std::size_t i = 0; i < fast_state.size(); ++i)
+    EXPECT_LT(relative_distance(fast_state[i].second, plain_state[i].second), 1e-6) << fast_state[i].first;
+  for (std::size_t i = 0; i < fast.parameters().size(); ++i)
+    EXPECT_LT(relative_distance(fast.parameters()[i].detach(), plain.parameters()[i].detach()), 1e-6) << i;
+}
+
+class AdamWKernels : public ::testing::TestWithParam<Kernels> {};
+
+TEST_P(AdamWKernels, ClipTheGlobalNorm) {
+  const KernelsGuard guard(GetParam());
   auto net = network();
   OptimiserConfig config;
   config.clip_norm = 0.01;
@@ -45,6 +92,8 @@ TEST(AdamW, ClipsTheGlobalNorm) {
   EXPECT_GT(before, 0.01);
   EXPECT_NEAR(optimiser.clip_gradients(), 0.01, 1e-6);
 }
+
+INSTANTIATE_TEST_SUITE_P(Both, AdamWKernels, ::testing::Values(Kernels::kFast, Kernels::kPlain));
 
 TEST(AdamW, StateMakesTheNextStepTheSame) {
   auto first = network(), second = network();

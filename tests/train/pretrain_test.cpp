@@ -118,12 +118,12 @@ selection: {prompts: prompts.json, label_sets: [speed]}
 };
 
 TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
-  const Json summary = train("run", false, {"epochs=12"});
+  const Json summary = train("run", false, {"epochs=20"});
   const fs::path run = folder_.path() / "run";
   for (const char* name : {"config.yaml", "data.json", "metrics.jsonl", "summary.json", "best/config.json",
                            "best/vocab.txt", "best/prompts.json", "best/README.md", "last/model.safetensors"})
     EXPECT_TRUE(fs::exists(run / name)) << name;
-  EXPECT_EQ(summary["steps"], 36);
+  EXPECT_EQ(summary["steps"], 60);
   EXPECT_GT(summary["best_validation_score"].get<double>(), 0.9);
   int epochs = 0;
   std::istringstream metrics(read_file(run / "metrics.jsonl"));
@@ -134,7 +134,7 @@ TEST_F(Pretrain, LearnsWritesTheRunFolderAndTheModelIsUsable) {
     EXPECT_GT(values["loader_wait_share"].get<double>(), 0);
     EXPECT_LT(values["loader_wait_share"].get<double>(), 1);
   }
-  EXPECT_EQ(epochs, 12);
+  EXPECT_EQ(epochs, 20);
 
   const ModelBundle bundle = load_model(run / "best");
   const Store store(folder_.path() / "store");

@@ -54,6 +54,9 @@ class AdamW {
     torch::Tensor parameter, m, v;
     std::int64_t steps = 0;
   };
+
+  void step_plainly(Slot& slot, double learning_rate) const;
+
   OptimiserConfig config_;
   std::vector<Slot> slots_;
 };
