@@ -9,6 +9,7 @@
 #include "deri/base/error.hpp"
 #include "deri/nn/attention_kernel.hpp"
 #include "deri/nn/kernels.hpp"
+#include "deri/nn/panel_product.hpp"
 
 namespace deri {
 namespace {
@@ -41,7 +42,7 @@ void for_heads(const Sequences& sequences, std::int64_t heads, std::int64_t widt
 #pragma omp parallel num_threads(torch::get_num_threads())
   {
     const auto scratch = std::make_unique_for_overwrite<float[]>(scratch_values);
-#pragma omp for schedule(static)
+#pragma omp for schedule(dynamic)  // sequences are of different lengths
     for (std::int64_t i = 0; i < sequences.count() * heads; ++i) {
       const std::int64_t b = i / heads;
       body(sequences.offsets[static_cast<std::size_t>(b)], HeadShape{sequences.length(b), width}, i % heads,
@@ -50,20 +51,31 @@ void for_heads(const Sequences& sequences, std::int64_t heads, std::int64_t widt
   }
 }
 
+// In bfloat16 where the matrix kernels know it and a head fills their panels.
+ProductItem item_for(torch::ScalarType type, std::int64_t width) {
+  return type == torch::kBFloat16 && width % static_cast<std::int64_t>(kPanelColumns) == 0 &&
+                 can_multiply_panels(ProductItem::kBfloat16Pair)
+             ? ProductItem::kBfloat16Pair
+             : ProductItem::kFloat32;
+}
+
 class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& qkv, std::int64_t heads,
-                        const Sequences& sequences) {
-    auto [out, log_sums] = compute(qkv, heads, sequences);
+                        const Sequences& sequences, torch::ScalarType type) {
+    auto [out, log_sums] = compute(qkv, heads, sequences, type);
     context->save_for_backward({qkv, out, log_sums});
     context->saved_data["heads"] = heads;
     context->saved_data["offsets"] = sequences.offsets;
+    context->saved_data["type"] = static_cast<std::int64_t>(type);
     return out;
   }
 
   // The result, and the logarithms of the softmax's sums [heads, R].
-  static std::pair<Tensor, Tensor> compute(const Tensor& qkv, std::int64_t heads, const Sequences& sequences) {
+  static std::pair<Tensor, Tensor> compute(const Tensor& qkv, std::int64_t heads, const Sequences& sequences,
+                                           torch::ScalarType type) {
     const std::int64_t rows = qkv.size(0), total = qkv.size(1) / 3, width = total / heads;
+    const ProductItem item = item_for(type, width);
     Tensor out = torch::empty({rows, total}, torch::kFloat32), log_sums = torch::empty({heads, rows}, torch::kFloat32);
     out.slice(0, sequences.offsets.back()).zero_();
     const float* from = qkv.data_ptr<float>();
@@ -74,8 +86,8 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
                 const auto part = [&](std::int64_t p) {
                   return columns_of<HeadRows>(from, first, p, head, shape, heads);
                 };
-                attention_forward(shape, part(0), part(1), part(2), scratch, {to + first * total + head * width, total},
-                                  sums + head * rows + first);
+                attention_forward(shape, item, part(0), part(1), part(2), scratch,
+                                  {to + first * total + head * width, total}, sums + head * rows + first);
               });
     return {out, log_sums};
   }
@@ -87,6 +99,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const std::int64_t heads = context->saved_data["heads"].toInt();
     const Sequences sequences{.offsets = context->saved_data["offsets"].toIntVector()};
     const std::int64_t rows = qkv.size(0), total = qkv.size(1) / 3, width = total / heads;
+    const ProductItem item = item_for(static_cast<torch::ScalarType>(context->saved_data["type"].toInt()), width);
     const Tensor slope = gradients[0].contiguous();
     Tensor result = torch::empty_like(qkv);
     result.slice(0, sequences.offsets.back()).zero_();
@@ -101,10 +114,10 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
             return columns_of<MutableHeadRows>(to, first, p, head, shape, heads);
           };
           const std::int64_t at = first * total + head * width;
-          attention_backward(shape, part(0), part(1), part(2), {forward_out + at, total}, {back + at, total},
+          attention_backward(shape, item, part(0), part(1), part(2), {forward_out + at, total}, {back + at, total},
                              sums + head * rows + first, scratch, part_gradient(0), part_gradient(1), part_gradient(2));
         });
-    return {result, Tensor(), Tensor()};
+    return {result, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -118,10 +131,11 @@ Sequences Sequences::equal(std::int64_t count, std::int64_t length) {
 
 Tensor attend_within(const Tensor& qkv, std::int64_t heads, const Sequences& sequences) {
   DERI_CHECK(qkv.dim() == 2 && qkv.size(1) % (3 * heads) == 0 && sequences.offsets.back() <= qkv.size(0));
+  const torch::ScalarType type = fast_type(qkv).value_or(torch::kFloat32);
   const Tensor rows = qkv.to(torch::kFloat32).contiguous();
   if (!torch::GradMode::is_enabled() || !rows.requires_grad())
-    return AttentionFunction::compute(rows, heads, sequences).first;
-  return AttentionFunction::apply(rows, heads, sequences);
+    return AttentionFunction::compute(rows, heads, sequences, type).first;
+  return AttentionFunction::apply(rows, heads, sequences, type);
 }
 
 Tensor attend_within(const Tensor& qkv, std::int64_t heads, const Tensor& key_mask) {

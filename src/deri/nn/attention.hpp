@@ -29,7 +29,8 @@ struct Sequences {
 };
 
 // Self-attention of each sequence: qkv [R, 3 heads D], a row holding query, key and value of a token -> [R, heads D]
-// float32; rows of no sequence give 0. With the fast kernels for float32 on the CPU alone (see fast_type()).
+// float32; rows of no sequence give 0. With the fast kernels for float32 on the CPU alone (see fast_type()). Under
+// autocast products take bfloat16.
 torch::Tensor attend_within(const torch::Tensor& qkv, std::int64_t heads, const Sequences& sequences);
 
 // The same for a dense batch: qkv [B, T, 3 heads D] -> [B, T, heads D], with key_mask as in attend(). By whichever

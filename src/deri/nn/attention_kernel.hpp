@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "deri/nn/panel_product.hpp"
+
 namespace deri {
 
 // Rows of D values, `stride` values apart.
@@ -25,13 +27,14 @@ struct HeadShape {
 // Values of scratch memory that the functions need.
 std::int64_t attention_scratch(const HeadShape& shape);
 
-// out = softmax(Q K^T / sqrt(D)) V; log_sums [T] gets the logarithm of each row's sum of exponentials.
-void attention_forward(const HeadShape& shape, HeadRows query, HeadRows key, HeadRows value, std::span<float> scratch,
-                       MutableHeadRows out, float* log_sums);
+// out = softmax(Q K^T / sqrt(D)) V; log_sums [T] gets the logarithm of each row's sum of exponentials. `item` says what
+// products are made of, bfloat16 only where can_multiply_panels(); sums and all else are float32.
+void attention_forward(const HeadShape& shape, ProductItem item, HeadRows query, HeadRows key, HeadRows value,
+                       std::span<float> scratch, MutableHeadRows out, float* log_sums);
 
 // The gradients of query, key and value from that of out.
-void attention_backward(const HeadShape& shape, HeadRows query, HeadRows key, HeadRows value, HeadRows out,
-                        HeadRows out_gradient, const float* log_sums, std::span<float> scratch,
+void attention_backward(const HeadShape& shape, ProductItem item, HeadRows query, HeadRows key, HeadRows value,
+                        HeadRows out, HeadRows out_gradient, const float* log_sums, std::span<float> scratch,
                         MutableHeadRows query_gradient, MutableHeadRows key_gradient, MutableHeadRows value_gradient);
 
 }  // namespace deri

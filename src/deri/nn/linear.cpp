@@ -1,11 +1,15 @@
 #include "deri/nn/linear.hpp"
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include "deri/base/error.hpp"
+#include "deri/nn/column_sums.hpp"
 #include "deri/nn/kernels.hpp"
 
 #if DERI_WITH_ONEDNN
@@ -123,6 +127,25 @@ Tensor in_type(const Tensor& x, torch::ScalarType type) {
   return x.to(type).contiguous();
 }
 
+// The sums of slope's columns, slope [R, out]; in `rounded`, if any, its values in bfloat16. Rows are taken in blocks
+// of a fixed size, so that the sums are the same for any number of threads.
+Tensor column_sums(const Tensor& slope, const Tensor& rounded) {
+  constexpr std::int64_t kBlock = 128;
+  const std::int64_t rows = slope.size(0), columns = slope.size(1), blocks = (rows + kBlock - 1) / kBlock;
+  const Tensor sums = torch::zeros({blocks, columns}, torch::kFloat32);
+  const float* from = slope.data_ptr<float>();
+  auto* to = sums.data_ptr<float>();
+  auto* halves = rounded.defined() ? static_cast<BFloat16*>(rounded.data_ptr()) : nullptr;
+  at::parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t end) {
+    for (std::int64_t block = first; block < end; ++block) {
+      const std::int64_t row = block * kBlock, at = row * columns;
+      add_rows(from + at, std::min(kBlock, rows - row), columns, to + block * columns,
+               halves == nullptr ? nullptr : halves + at);
+    }
+  });
+  return blocks == 1 ? sums[0] : sums.sum(0);
+}
+
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   // x [R, in]
@@ -151,10 +174,13 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const Tensor &input = saved[0], &weight = saved[1];
     const auto type = input.scalar_type();
     const Tensor slope = gradients[0].to(torch::kFloat32).contiguous();
-    const Tensor rounded = in_type(slope, type);
+    const bool has_bias = context->saved_data["bias"].toBool(), rounds = type == torch::kBFloat16;
+    Tensor rounded = slope, bias_gradient;
+    if (rounds) rounded = has_bias ? torch::empty_like(slope, torch::kBFloat16) : in_type(slope, type);
+    if (has_bias) bias_gradient = column_sums(slope, rounds ? rounded : Tensor());
     const std::int64_t rows = input.size(0), in = weight.size(1), out = weight.size(0);
     const int threads = torch::get_num_threads();
-    Tensor input_gradient, weight_gradient, bias_gradient;
+    Tensor input_gradient, weight_gradient;
     if (context->needs_input_grad(0)) {
       const ProductShape shape{ProductKind::kInput, type, rows, out, in, false, threads};
       input_gradient = multiply(shape, rounded.data_ptr(), packed_parameters().get(weight, shape), nullptr);
@@ -164,7 +190,6 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       weight_gradient = multiply(shape, rounded.data_ptr(),
                                  onednn_view(planned(shape).description.weights_desc(), input.data_ptr()), nullptr);
     }
-    if (context->saved_data["bias"].toBool()) bias_gradient = slope.sum(0);
     return {input_gradient, weight_gradient, bias_gradient, Tensor()};
   }
 };
