@@ -2,6 +2,7 @@
 
 #include "testing/testing.hpp"
 
+#include "deri/nn/kernels.hpp"
 #include "deri/nn/transformer_block.hpp"
 
 namespace deri {
@@ -29,6 +30,29 @@ TEST(GatedMlp, EqualsTheFormula) {
   const Tensor c = torch::matmul(x, p["fc3.weight"].t()) + p["fc3.bias"];
   const Tensor expected = torch::matmul(a * torch::sigmoid(a) * c, p["fc2.weight"].t()) + p["fc2.bias"];
   EXPECT_TRUE(torch::allclose(mlp.forward(x), expected, 1e-5, 1e-6));
+}
+
+// With a gradient or without one, by either set of kernels: in training half of each factor is dropped, so that a
+// quarter of the products, each multiplied by 4, is left.
+TEST(GatedMlp, DropsInTrainingWithOrWithoutAGradient) {
+  for (const Kernels kernels : {Kernels::kFast, Kernels::kPlain}) {
+    const KernelsGuard guard(kernels);
+    for (const bool gradient : {true, false}) {
+      torch::manual_seed(1);
+      const torch::AutoGradMode mode(gradient);
+      GatedMlp mlp(1, 1, 1, 0.5);
+      for (const auto& entry : mlp.named_parameters())
+        entry.value().detach().fill_(entry.key().find("bias") == std::string::npos ? 1 : 0);
+      const Tensor x = torch::ones({40000, 1});
+      mlp.eval();
+      const float whole = mlp.forward(x)[0].item<float>();
+      mlp.train();
+      const Tensor y = mlp.forward(x).detach() / whole;
+      EXPECT_TRUE(((y.abs() < 1e-6) | ((y - 4).abs() < 1e-5)).all().item<bool>());
+      EXPECT_NEAR((y > 1).to(torch::kFloat32).mean().item<double>(), 0.25, 0.02);
+      EXPECT_FALSE(torch::equal(mlp.forward(x).detach() / whole, y));
+    }
+  }
 }
 
 TEST(DropPath, DropsWholeRecordsAndKeepsTheMean) {

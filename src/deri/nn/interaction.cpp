@@ -65,10 +65,12 @@ Tensor GatedMlp::forward(const Tensor& x) {
   const double rate = is_training() ? dropout_ : 0;
   if (fast_type(x)) {
     const Tensor gate = linear_map(x, fc1_), value = linear_map(x, fc3_);
-    if (!torch::GradMode::is_enabled()) return linear_map(GateFunction::compute(gate, value, {}), fc2_);
     const std::int64_t seed =
         rate > 0 ? torch::randint(std::int64_t{1} << 32, {1}, torch::kInt64).item<std::int64_t>() : 0;
-    return linear_map(GateFunction::apply(gate, value, seed, 1 - (1 - rate) * (1 - rate)), fc2_);
+    const double both = 1 - (1 - rate) * (1 - rate);
+    if (torch::GradMode::is_enabled()) return linear_map(GateFunction::apply(gate, value, seed, both), fc2_);
+    const DropoutMask mask{.seed = static_cast<std::uint32_t>(seed), .rate = both};
+    return linear_map(GateFunction::compute(gate, value, mask), fc2_);
   }
   Tensor gate = torch::silu(linear_map(x, fc1_));
   Tensor value = linear_map(x, fc3_);
