@@ -19,6 +19,7 @@
 #include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
 #include "deri/nn/resnet1d.hpp"
+#include "deri/nn/resnet_session.hpp"
 #include "deri/train/adamw.hpp"
 
 namespace deri {
@@ -95,6 +96,27 @@ void register_layer(const Layer& layer, bool trained = true) {
   });
 }
 
+// The layers in an inference session.
+void run_session(benchmark::State& state, const std::shared_ptr<ResNet1d>& network, InferencePrecision precision,
+                 const Tensor& ecg, double operations) {
+  network->eval();
+  ResNetSession session(network->layers(), precision, ecg);
+  for (auto _ : state) benchmark::DoNotOptimize(session.forward(ecg));
+  set_rate(state, operations);
+}
+
+void register_session(const std::string& name, const std::shared_ptr<ResNet1d>& network, const Tensor& ecg,
+                      double operations) {
+  for (const auto& [precision, type] : {std::pair(InferencePrecision::kFloat32, "float32"),
+                                        {InferencePrecision::kBfloat16, "bfloat16"},
+                                        {InferencePrecision::kInt8, "int8"}})
+    if (ResNetSession::usable(precision))
+      benchmark::RegisterBenchmark(fmt::format("{}/session/{}", name, type).c_str(), run_session, network, precision,
+                                   ecg, operations)
+          ->Unit(benchmark::kMillisecond)
+          ->UseRealTime();
+}
+
 // The ResNet-18's convolutions up to the end of a stage; of one stage alone, the difference to the one before.
 void register_stages(int stages) {
   ResNet1dOptions options{.blocks = {0, 0, 0, 0}, .bottleneck = false};
@@ -102,9 +124,10 @@ void register_stages(int stages) {
   const auto network = std::make_shared<ResNet1d>(kLeads, options);
   const Tensor ecg = torch::rand({kBatch, kLeads, kSamples});
   const MultiplyAdds count = encoder_multiply_adds(*network, kSamples);
-  register_layer({stages == 0 ? "first_convolution" : fmt::format("convolutions_to_stage_{}", stages),
-                  [network, ecg] { return network->forward(ecg); }, network, floating_point_operations(count.forward),
-                  floating_point_operations(count.training())});
+  const std::string name = stages == 0 ? "first_convolution" : fmt::format("convolutions_to_stage_{}", stages);
+  register_session(name, network, ecg, floating_point_operations(count.forward));
+  register_layer({name, [network, ecg] { return network->forward(ecg); }, network,
+                  floating_point_operations(count.forward), floating_point_operations(count.training())});
 }
 
 void register_attention_pool(const ModelConfig& config) {

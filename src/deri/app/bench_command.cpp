@@ -36,7 +36,7 @@ void write_figures(const fs::path& folder, const std::vector<SpeedFigure>& figur
 
 void add_bench_command(CLI::App& app) {
   struct Options {
-    std::string json, figures;
+    std::string json, figures, peak_of;
     SpeedOptions speed;
     int threads = 0;
   };
@@ -55,11 +55,18 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--threads", options->threads, "Of the computation; 0: one per core")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
+  // For the program itself, which starts one process for each way.
+  command->add_option("--peak-of", options->peak_of)->group("");
   command->footer(example("deri bench --quick --only resnet,prepare --json bench.json"));
   command->callback([options] {
     check_folder_of(options->json);
     if (!options->figures.empty()) make_directories(options->figures);
     set_computation_threads(options->threads);
+    if (!options->peak_of.empty()) {
+      const Json measured = measure_peak_memory(options->peak_of, options->speed.quick);
+      options->json.empty() ? void(std::cout << measured << "\n") : save_json(options->json, measured);
+      return;
+    }
     options->speed.program = fs::read_symlink("/proc/self/exe");
     const SpeedReport report = measure_speed(options->speed);
     std::cout << to_text(report);

@@ -20,7 +20,8 @@ struct NamedWorkload {
   void (*measure)(SpeedRun&);
 };
 
-constexpr std::array<NamedWorkload, 14> kWorkloads{{{"train", measure_training_steps},
+constexpr std::array<NamedWorkload, 15> kWorkloads{{{"train", measure_training_steps},
+                                                    {"memory", measure_training_memory},
                                                     {"embed", measure_embedding},
                                                     {"latency", measure_single_record},
                                                     {"resnet", measure_resnet},
@@ -80,7 +81,7 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   const std::vector<NamedWorkload> workloads = chosen_workloads(options.only);
   SpeedScale scale = options.quick ? quick_scale() : full_scale();
   if (options.seconds > 0) scale.seconds = options.seconds;
-  SpeedRun run(scale, options.program);
+  SpeedRun run(scale, options.quick, options.program);
   Progress progress("bench", "workloads", static_cast<std::int64_t>(workloads.size()));
   for (std::size_t i = 0; i < workloads.size(); ++i) {
     workloads[i].measure(run);
@@ -92,6 +93,13 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   report.workloads = run.workloads();
   report.figures = run.figures();
   return report;
+}
+
+Json measure_peak_memory(const std::string& way, bool quick) {
+  const auto found =
+      std::find_if(kSpeedWays.begin(), kSpeedWays.end(), [&](const SpeedWay& known) { return known.name == way; });
+  if (found == kSpeedWays.end()) fail("unknown way '{}' to train in", shown(way));
+  return training_step_peak(*found, (quick ? quick_scale() : full_scale()).memory_batch);
 }
 
 }  // namespace deri

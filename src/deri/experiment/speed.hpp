@@ -24,4 +24,8 @@ const std::vector<std::string>& speed_workload_names();
 // folder cannot take the data.
 SpeedReport measure_speed(const SpeedOptions& options);
 
+// What the workload `memory` starts for each of its rows: one training step in that way, alone in its process. Returns
+// "seconds" and "peak_bytes". Throws Error for an unknown way.
+Json measure_peak_memory(const std::string& way, bool quick);
+
 }  // namespace deri

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "deri/ecg/leads.hpp"
 #include "deri/ecg/synth.hpp"
 #include "deri/eval/embedding.hpp"

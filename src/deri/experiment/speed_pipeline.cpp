@@ -3,15 +3,11 @@
 #include <span>
 #include <utility>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include "deri/base/error.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/ecg/read_recording.hpp"
-#include "deri/ecg/wfdb.hpp"
 #include "deri/eval/embedding.hpp"
 #include "deri/eval/probe.hpp"
 #include "deri/eval/zeroshot.hpp"
@@ -47,17 +43,6 @@ Tensor embed_wfdb(EcgTextModel& model, std::span<const fs::path> files, const Sp
     rows.push_back(embed_inputs(session, inputs));
   }
   return torch::cat(rows);
-}
-
-std::vector<fs::path> write_speed_files(const fs::path& folder, std::size_t count) {
-  make_directories(folder);
-  std::vector<fs::path> files;
-  for (const SyntheticPair& pair : synthetic_pairs(count)) {
-    const std::string name = fmt::format("{:05}", files.size());
-    write_wfdb(folder, name, pair.recording, Survives::kKill);
-    files.push_back(folder / (name + ".hea"));
-  }
-  return files;
 }
 
 double embedding_operations(const ModelConfig& config, std::size_t records) {
@@ -161,25 +146,6 @@ class PublishedProbeEpoch {
   torch::nn::Linear layer_;
   torch::optim::Adam optimiser_;
 };
-
-// Starts a program, its output thrown away, and waits. Throws Error unless it ends with 0.
-void run_program(const fs::path& program, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words{program.string()};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char*> pointers;
-  for (std::string& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  for (const int output : {STDOUT_FILENO, STDERR_FILENO})
-    posix_spawn_file_actions_addopen(&actions, output, "/dev/null", O_WRONLY, 0);
-  pid_t child = 0;
-  const int error = posix_spawn(&child, program.c_str(), &actions, nullptr, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  int status = 0;
-  if (error != 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    fail("{}: the benchmark could not run it: try `deri embed` by hand", program.string());
-}
 
 }  // namespace
 
@@ -286,23 +252,6 @@ void measure_preparation(SpeedRun& run) {
   workload.key = "prepare";
   workload.title = "preparation of a store from WFDB files";
   workload.unit = "records";
-  run.measure(std::move(workload), std::move(rows));
-}
-
-void measure_start(SpeedRun& run) {
-  const std::vector<SyntheticPair> pairs = synthetic_pairs(64);
-  const fs::path model = run.folder() / "model", folder = run.folder() / "first";
-  save_model(model, {published_config(), speed_model(published_config()), speed_tokenizer(pairs), {}});
-  const std::vector<fs::path> files = write_speed_files(folder, 1);
-  const std::vector<std::string> arguments{
-      "-q", "embed", files.front().string(), "--model", model.string(), "--out", (folder / "embedding.npy").string()};
-  std::vector<TimedRow> rows;
-  rows.push_back(timed_row(kOurs, [&] { run_program(run.program(), arguments); }));
-  rows.back().row.goals = {{SpeedQuantity::kSeconds, 0.5}};
-  SpeedWorkload workload;
-  workload.key = "start";
-  workload.title = "`deri embed` of one file, start to end of the process, model of the published size on disk";
-  workload.unit = "runs";
   run.measure(std::move(workload), std::move(rows));
 }
 

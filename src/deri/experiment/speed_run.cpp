@@ -3,11 +3,14 @@
 #include <utility>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/data/synthetic_archive.hpp"
+#include "deri/ecg/wfdb.hpp"
+#include "deri/experiment/speed_inputs.hpp"
 
 namespace deri {
 namespace {
@@ -61,6 +64,7 @@ SpeedScale quick_scale() {
   return {.seconds = 0.5,
           .training_batches = {2, 4},
           .reference_batch = 2,
+          .memory_batch = 4,
           .embedding_batches = {1, 4},
           .network_batch = 2,
           .calls = 5,
@@ -115,8 +119,19 @@ void write_speed_archive(const std::filesystem::path& path, std::size_t records)
   write_synthetic_archive(path, options);
 }
 
-SpeedRun::SpeedRun(SpeedScale scale, std::filesystem::path program)
-    : scale_(std::move(scale)), program_(std::move(program)) {}
+std::vector<std::filesystem::path> write_speed_files(const std::filesystem::path& folder, std::size_t count) {
+  make_directories(folder);
+  std::vector<std::filesystem::path> files;
+  for (const SyntheticPair& pair : synthetic_pairs(count)) {
+    const std::string name = fmt::format("{:05}", files.size());
+    write_wfdb(folder, name, pair.recording, Survives::kKill);
+    files.push_back(folder / (name + ".hea"));
+  }
+  return files;
+}
+
+SpeedRun::SpeedRun(SpeedScale scale, bool quick, std::filesystem::path program)
+    : scale_(std::move(scale)), quick_(quick), program_(std::move(program)) {}
 
 const std::filesystem::path& SpeedRun::archive() {
   if (archive_.empty()) {
@@ -155,6 +170,11 @@ void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::
   workload.ceiling_float32 = median_of(ceilings.float32);
   workload.ceiling_bfloat16 = median_of(ceilings.bfloat16);
   for (const SpeedRow& row : workload.rows) spdlog::info("  {}: {:.4g} {}/s", row.name, row.rate(), workload.unit);
+  workloads_.push_back(std::move(workload));
+}
+
+void SpeedRun::add(SpeedWorkload workload) {
+  spdlog::info("bench: {}", workload.title);
   workloads_.push_back(std::move(workload));
 }
 

@@ -25,7 +25,8 @@ namespace deri {
 struct SpeedScale {
   double seconds = 10;  // of each workload, where one round takes less
   std::vector<std::int64_t> training_batches{16, 64, 256};
-  std::int64_t reference_batch = 64;  // of training at most: the reference takes nearly a second a record
+  std::int64_t reference_batch = 64;  // of training at most: the reference takes nearly half a second a record
+  std::int64_t memory_batch = 64;     // of training, where its memory is measured
   std::vector<std::int64_t> embedding_batches{1, 16, 256};
   std::int64_t network_batch = 16;  // of the ResNet alone, and of the reference's reports
   std::size_t calls = 200;          // of one record alone
@@ -96,10 +97,11 @@ double greatest_difference(const torch::Tensor& a, const torch::Tensor& b);
 
 class SpeedRun {
  public:
-  // `program` is the deri that `start` starts.
-  SpeedRun(SpeedScale scale, std::filesystem::path program);
+  // `program` is the deri that `start` and `memory` start; `quick` says that the scale is quick_scale().
+  SpeedRun(SpeedScale scale, bool quick, std::filesystem::path program);
 
   const SpeedScale& scale() const { return scale_; }
+  bool quick() const { return quick_; }
   const std::filesystem::path& program() const { return program_; }
   // For files; goes with the run.
   const std::filesystem::path& folder() const { return folder_.path(); }
@@ -114,12 +116,14 @@ class SpeedRun {
 
   const std::vector<SpeedWorkload>& workloads() const { return workloads_; }
 
-  // Keeps a figure whose lines were measured.
+  // Keeps a workload, or a figure, that was measured elsewhere.
+  void add(SpeedWorkload workload);
   void add(SpeedFigure figure);
   const std::vector<SpeedFigure>& figures() const { return figures_; }
 
  private:
   SpeedScale scale_;
+  bool quick_;
   std::filesystem::path program_;
   TemporaryDirectory folder_;
   std::filesystem::path archive_;
@@ -130,5 +134,7 @@ class SpeedRun {
 
 // An archive of synthetic ECGs at 500 Hz.
 void write_speed_archive(const std::filesystem::path& path, std::size_t records);
+// Synthetic ECGs as WFDB records in a folder; returns their headers.
+std::vector<std::filesystem::path> write_speed_files(const std::filesystem::path& folder, std::size_t count);
 
 }  // namespace deri

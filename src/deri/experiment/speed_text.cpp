@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "deri/experiment/speed_inputs.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/huggingface_bert.hpp"

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <utility>
@@ -124,12 +125,6 @@ double training_operations(const ModelConfig& config, const std::vector<std::int
   return 2 * static_cast<double>(losses_multiply_adds(config, text_tokens).training());
 }
 
-std::vector<SpeedGoal> step_goals(const SpeedWay& way, std::int64_t batch) {
-  std::vector<SpeedGoal> goals{{SpeedQuantity::kRatio, way.precision == Precision::kFloat32 ? 35.0 : 60.0}};
-  if (batch == 64) goals.push_back({SpeedQuantity::kMemoryRatio, 0.5});
-  return goals;
-}
-
 void measure_training_step(SpeedRun& run, std::int64_t batch) {
   const auto model = speed_model(published_config());
   const ModelConfig& config = model->config();
@@ -161,7 +156,7 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
     rows.push_back(timed_row(way, [&, way] { ours.run(data.ecg, data.stored, way.precision); }));
     rows.back().row.work = static_cast<double>(batch);
     rows.back().row.operations = training_operations(config, data.reports.lengths());
-    rows.back().row.goals = step_goals(way, batch);
+    rows.back().row.goals = {{SpeedQuantity::kRatio, way.precision == Precision::kFloat32 ? 35.0 : 60.0}};
   };
   for (std::size_t i = 0; i < kSpeedWays.size(); ++i) {
     kSpeedWays[i].plain() ? add_reference(kSpeedWays[i]) : add_ours(kSpeedWays[i]);
@@ -214,6 +209,37 @@ double wait_share(const std::filesystem::path& run) {
 
 void measure_training_steps(SpeedRun& run) {
   for (const std::int64_t batch : run.scale().training_batches) measure_training_step(run, batch);
+}
+
+Json training_step_peak(const SpeedWay& way, std::int64_t batch) {
+  const KernelsGuard kernels(way.kernels);
+  const auto model = speed_model(way.plain() ? published_config() : stored_text_config());
+  const std::vector<SyntheticPair> pairs = synthetic_pairs(static_cast<std::size_t>(batch));
+  const Tensor ecg = input_tensor(pairs, model->config().input);
+  const TokenisedReports reports(pairs);
+  std::function<void(std::int64_t)> step;  // on the first records
+  if (way.plain()) {
+    step = [&, reference = std::make_shared<ReferenceStep>(model)](std::int64_t records) {
+      reference->run(ecg.slice(0, 0, records), reports.batch(0, records, model->config().text.max_tokens),
+                     way.precision);
+    };
+  } else {
+    const TextInput text = reports.batch(0, batch, 0);
+    const std::int64_t width = model->config().text.hidden;
+    const TextFeatures stored{.pooled = torch::randn({batch, width}),
+                              .hidden = torch::randn({batch, text.ids.size(1), width}),
+                              .mask = text.mask};
+    step = [&, stored, ours = std::make_shared<OurStep>(model)](std::int64_t records) {
+      ours->run(ecg.slice(0, 0, records), first_of(stored, records), way.precision);
+    };
+  }
+  step(kWarmUpRecords);  // the optimiser's moments are then there
+  const TimingEnvironment environment = real_environment();
+  if (!environment.peak_memory) fail("this system does not tell how much memory a process takes");
+  environment.reset_memory();
+  const double begin = environment.now();
+  step(batch);
+  return {{"seconds", environment.now() - begin}, {"peak_bytes", environment.peak_memory().value()}};
 }
 
 void measure_epoch(SpeedRun& run) {

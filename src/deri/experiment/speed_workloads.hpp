@@ -9,6 +9,8 @@ namespace deri {
 // A step of pre-training, all five terms, at each batch size. Reference: text tower at 256 tokens in every step,
 // PyTorch's AdamW. Ours: text features stored, true lengths, our AdamW.
 void measure_training_steps(SpeedRun& run);
+// The memory that such a step takes at most.
+void measure_training_memory(SpeedRun& run);
 // ecg_embedding() at each batch size.
 void measure_embedding(SpeedRun& run);
 // The same, of one record, call by call.
@@ -35,5 +37,9 @@ void measure_start(SpeedRun& run);
 void measure_loss_curves(SpeedRun& run);
 // Times over the records of a batch, the length of a record, and the records of an archive; figures.
 void measure_growth(SpeedRun& run);
+
+// A step of pre-training in this way and no other: "seconds" and "peak_bytes", the most memory that the process has
+// resident meanwhile.
+Json training_step_peak(const SpeedWay& way, std::int64_t batch);
 
 }  // namespace deri

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "deri/experiment/speed_inputs.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/nn/decoding.hpp"
