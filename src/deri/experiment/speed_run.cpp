@@ -32,11 +32,11 @@ std::optional<double> median_of(const Timing& timing) {
   return timing.seconds.empty() ? std::nullopt : std::optional(timing.median());
 }
 
+// Other threads than the run's while it lives. Only where they are asked for: libtorch makes new ones at every change,
+// which spin for a while.
 class ThreadsGuard {
  public:
-  explicit ThreadsGuard(int threads) : before_(torch::get_num_threads()) {
-    if (threads > 0) torch::set_num_threads(threads);
-  }
+  explicit ThreadsGuard(int threads) : before_(torch::get_num_threads()) { torch::set_num_threads(threads); }
   ~ThreadsGuard() { torch::set_num_threads(before_); }
   ThreadsGuard(const ThreadsGuard&) = delete;
   ThreadsGuard& operator=(const ThreadsGuard&) = delete;
@@ -49,7 +49,8 @@ std::function<void()> in_way(const SpeedWay& way, std::function<void()> run) {
   if (!run) return {};
   return [way, run = std::move(run)] {
     const KernelsGuard kernels(way.kernels);
-    const ThreadsGuard threads(way.threads);
+    std::optional<ThreadsGuard> threads;
+    if (way.threads > 0) threads.emplace(way.threads);
     run();
   };
 }
