@@ -129,16 +129,14 @@ std::vector<std::string> plain_labels(const std::vector<double>& ticks) {
 // On an axis of decimal logarithms: 1, 2 and 5 times the powers of ten, of many the powers alone.
 Ticks logarithmic_ticks(const Range& range) {
   constexpr double kManyDecades = 4;
-  std::vector<double> values;
   Ticks ticks;
   for (double power = std::floor(range.low); power <= range.high; ++power)
     for (const double digit : {1.0, 2.0, 5.0}) {
       const double place = power + std::log10(digit);
       if (place < range.low || place > range.high || (digit > 1 && range.high - range.low > kManyDecades)) continue;
       ticks.places.push_back(place);
-      values.push_back(digit * std::pow(10.0, power));
+      ticks.labels.push_back(fmt::format("{:.6g}", digit * std::pow(10.0, power)));
     }
-  ticks.labels = plain_labels(values);
   return ticks;
 }
 

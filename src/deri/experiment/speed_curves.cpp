@@ -1,9 +1,12 @@
 // Whether training with the fast kernels learns as with the plain ones: losses step by step, from the same weights and
-// the same batches.
+// the same batches, in several runs each, because dropout and the tokens that RME leaves out are drawn anew in each.
 
+#include <array>
 #include <cmath>
 #include <numeric>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -53,7 +56,7 @@ CurveData curve_data(const ModelConfig& config) {
           speed_model(config)->encode_text(padded_batch(rows, 0, tokenizer->pad_id(), torch::kCPU))};
 }
 
-// Batches in an order that `run` decides not: the same for all.
+// The same for every run.
 std::vector<Tensor> curve_batches(std::size_t steps) {
   std::vector<Tensor> batches;
   std::vector<std::int64_t> order(kCurvePairs);
@@ -97,11 +100,30 @@ SpeedLine smoothed(const SpeedLine& line) {
   return means;
 }
 
-// Mean over the steps of |a - b| / b.
-double mean_difference(const SpeedLine& a, const SpeedLine& b) {
+// Mean over the steps of |a - b| over the mean of both.
+double mean_distance(const SpeedLine& a, const SpeedLine& b) {
   double sum = 0;
-  for (std::size_t i = 0; i < a.y.size(); ++i) sum += std::abs(a.y[i] - b.y[i]) / b.y[i];
+  for (std::size_t i = 0; i < a.y.size(); ++i) sum += 2 * std::abs(a.y[i] - b.y[i]) / (a.y[i] + b.y[i]);
   return sum / static_cast<double>(a.y.size());
+}
+
+// Of every run of one way to every run of another; of one way, to every other run.
+double mean_distance(const std::vector<SpeedLine>& ones, const std::vector<SpeedLine>& others) {
+  double sum = 0;
+  int pairs = 0;
+  for (const SpeedLine& one : ones)
+    for (const SpeedLine& other : others)
+      if (&one != &other) {
+        sum += mean_distance(one, other);
+        ++pairs;
+      }
+  return sum / pairs;
+}
+
+std::string ends_of(const std::vector<SpeedLine>& runs) {
+  std::string text;
+  for (const SpeedLine& run : runs) text += fmt::format("{}{:.2f}", text.empty() ? "" : ", ", run.y.back());
+  return text;
 }
 
 }  // namespace
@@ -110,21 +132,24 @@ void measure_loss_curves(SpeedRun& run) {
   const ModelConfig config = curve_config();
   const CurveData data = curve_data(config);
   const std::vector<Tensor> batches = curve_batches(run.scale().curve_steps);
-  constexpr SpeedWay kPlain{"plain float32", Kernels::kPlain, Precision::kFloat32};
-  constexpr SpeedWay kPlainAgain{"plain float32, other noise", Kernels::kPlain, Precision::kFloat32};
+  constexpr std::array<SpeedWay, 3> kWays{
+      {{"plain float32", Kernels::kPlain, Precision::kFloat32}, kOurs, kOursBfloat16}};
   SpeedFigure figure{.key = "loss-curves",
                      .title = fmt::format("Loss of {} steps of pre-training, mean of {} steps", run.scale().curve_steps,
                                           kSmoothedSteps),
                      .x_name = "step",
                      .y_name = "loss",
                      .logarithmic = false};
+  std::array<std::vector<SpeedLine>, kWays.size()> runs;
   std::uint64_t noise = 1;
-  for (const SpeedWay& way : {kPlain, kPlainAgain, kOurs, kOursBfloat16})
-    figure.lines.push_back(smoothed(loss_curve(config, data, batches, way, noise++)));
-  for (std::size_t i = 0; i < figure.lines.size(); ++i)
-    figure.notes.push_back(fmt::format("{}: from {:.4f} to {:.4f}; from plain float32 {:.2f} % in the mean",
-                                       figure.lines[i].name, figure.lines[i].y.front(), figure.lines[i].y.back(),
-                                       100 * mean_difference(figure.lines[i], figure.lines[0])));
+  for (std::size_t way = 0; way < kWays.size(); ++way) {
+    for (std::size_t i = 0; i < run.scale().curve_runs; ++i)
+      runs[way].push_back(smoothed(loss_curve(config, data, batches, kWays[way], noise++)));
+    figure.notes.push_back(fmt::format("{}: ends at {}; mean distance to {} {:.2f} %", kWays[way].name,
+                                       ends_of(runs[way]), way == 0 ? "each other" : "plain float32's runs",
+                                       100 * mean_distance(runs[way], runs[0])));
+    figure.lines.insert(figure.lines.end(), runs[way].begin(), runs[way].end());
+  }
   run.add(std::move(figure));
 }
 

@@ -76,6 +76,7 @@ SpeedScale quick_scale() {
           .written_ecgs = 1,
           .written_tokens = 4,
           .curve_steps = 20,
+          .curve_runs = 2,
           .growth_batches = {2, 4},
           .growth_reference_batch = 2,
           .growth_lengths = {1, 2},

@@ -35,7 +35,7 @@ struct SpeedScale {
   std::size_t reports = 128;
   std::size_t epoch_records = 400;  // of the archive that an epoch is trained on
   std::int64_t written_ecgs = 8, written_tokens = 48;
-  std::size_t curve_steps = 200;  // of the loss curves
+  std::size_t curve_steps = 200, curve_runs = 3;  // of the loss curves, of each way
   // Along which costs grow; seconds are of each point.
   std::vector<std::int64_t> growth_batches{2, 4, 8, 16, 32, 64};
   std::int64_t growth_reference_batch = 16;                 // of the reference's step at most
