@@ -218,7 +218,7 @@ void register_all() {
 
 int main(int argc, char** argv) {
   // As the program does.
-  deri::keep_freed_memory();
+  deri::set_freed_memory(deri::FreedMemory::kKept);
   deri::set_computation_threads(0);
   deri::register_all();
   benchmark::Initialize(&argc, argv);

@@ -37,7 +37,7 @@ class Records {
 
  private:
   Records() {
-    keep_freed_memory();  // as the program does
+    set_freed_memory(FreedMemory::kKept);  // as the program does
     Rng rng(1);
     for (std::size_t i = 0; i < kFiles; ++i) {
       WfdbSignals signals;

@@ -47,7 +47,7 @@ BENCHMARK(plain_loop)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 int main(int argc, char** argv) {
   // As the program does.
-  deri::keep_freed_memory();
+  deri::set_freed_memory(deri::FreedMemory::kKept);
   deri::set_computation_threads(0);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "testing/testing.hpp"
+#include <sys/resource.h>
 
 namespace deri {
 namespace {
@@ -23,6 +24,30 @@ TEST(Memory, ThePeakIsOfWhatWasTouchedSinceTheReset) {
   EXPECT_LT(*peak_memory(), peak - 0.5 * kBytes);
 #endif
 }
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
+TEST(Memory, FreedBlocksStayOrGoBackAsTold) {
+  constexpr std::size_t kBytes = 200U << 20;
+  // Pages that a block touched for the first time after one of its size was freed.
+  const auto faults = [](FreedMemory freed) {
+    const auto touch = [] {
+      std::vector<char> block(kBytes);
+      return block[kBytes / 2];
+    };
+    set_freed_memory(freed);
+    EXPECT_EQ(touch(), 0);
+    rusage before{}, after{};
+    getrusage(RUSAGE_SELF, &before);
+    EXPECT_EQ(touch(), 0);
+    getrusage(RUSAGE_SELF, &after);
+    return after.ru_minflt - before.ru_minflt;
+  };
+  const long returned = faults(FreedMemory::kReturned), kept = faults(FreedMemory::kKept);
+  set_freed_memory(FreedMemory::kReturned);
+  reset_peak_memory();  // gives back what was kept
+  EXPECT_LT(kept * 10, returned);
+}
+#endif
 
 }  // namespace
 }  // namespace deri

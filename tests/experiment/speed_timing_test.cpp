@@ -70,6 +70,13 @@ TEST_F(SpeedTiming, WarmsUpInAnotherWayIfToldTo) {
   EXPECT_EQ(trace_, "w a");
 }
 
+TEST_F(SpeedTiming, SettlesBeforeItCounts) {
+  const auto timings = time({takes("a", 2), takes("b", 1)}, {.seconds = 24, .rounds = 4, .settle = true});
+  EXPECT_EQ(trace_.substr(0, 11), "ab aa bbbb ");
+  EXPECT_THAT(timings[0].seconds, Each(DoubleEq(2)));
+  EXPECT_EQ(timings[1].seconds.size() % 3, 0U);
+}
+
 TEST_F(SpeedTiming, PeakMemoryIsTheHighestOfTheTurns) {
   const auto timings = time({takes("a", 2), takes("b", 1)}, {.seconds = 24, .rounds = 4});
   EXPECT_EQ(memory_, 0);                                  // reset before the last turn

@@ -73,7 +73,7 @@ int run(int argc, char** argv) {
 }  // namespace deri
 
 int main(int argc, char** argv) {
-  deri::keep_freed_memory();
+  deri::set_freed_memory(deri::FreedMemory::kKept);
   deri::set_computation_threads(0);
   const int status = deri::run(argc, argv);
   // At an ordinary end libtorch takes apart its tables of operators, which takes as long as embedding ten ECGs.

@@ -10,10 +10,14 @@
 
 namespace deri {
 
-void keep_freed_memory() {
+void set_freed_memory([[maybe_unused]] FreedMemory freed) {
 #if defined(__GLIBC__)
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes: it ignores larger ones
-  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  // What glibc comes to by itself once a block of the greatest size has been freed, and its default number.
+  constexpr int kGreatestThreshold = 32 << 20, kManyMappings = 65'536;
+  const bool kept = freed == FreedMemory::kKept;
+  mallopt(M_MMAP_THRESHOLD, kGreatestThreshold);
+  mallopt(M_MMAP_MAX, kept ? 0 : kManyMappings);  // a mapping goes back when it is freed
+  mallopt(M_TRIM_THRESHOLD, kept ? -1 : 2 * kGreatestThreshold);
 #endif
 }
 

@@ -42,6 +42,7 @@ void add_points(const SpeedRun& run, double size, const std::vector<GrowthLine>&
   for (const GrowthLine& line : lines) alternatives.push_back({line.name, line.run});
   TimingPlan plan;
   plan.seconds = run.scale().growth_seconds;
+  plan.settle = true;
   const std::vector<Timing> timings = time_alternatives(alternatives, plan, real_environment());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     auto line = std::find_if(figure.lines.begin(), figure.lines.end(),

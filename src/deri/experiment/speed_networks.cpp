@@ -68,7 +68,7 @@ void measure_embedding_batch(SpeedRun& run, EcgTextModel& model, const Tensor& e
   workload.title = fmt::format("embedding, batch {}", ecg.size(0));
   workload.unit = "records";
   workload.difference_of = "embeddings, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 std::shared_ptr<EcgTextModel> embedding_model() {
@@ -115,7 +115,7 @@ void measure_resnet_forward(SpeedRun& run, Backbone& network, const Tensor& ecg)
   workload.title = fmt::format("ResNet-18, forward, batch {}", ecg.size(0));
   workload.unit = "records";
   workload.difference_of = "features, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 void measure_resnet_training(SpeedRun& run, Backbone& network, const Tensor& ecg) {
@@ -140,7 +140,7 @@ void measure_resnet_training(SpeedRun& run, Backbone& network, const Tensor& ecg
   workload.title = fmt::format("ResNet-18, forward and backward, batch {}", ecg.size(0));
   workload.unit = "records";
   workload.difference_of = "gradients of the weights, over the reference's greatest";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 }  // namespace
@@ -163,7 +163,7 @@ void measure_single_record(SpeedRun& run) {
   workload.title = fmt::format("one record, one call; at least {} calls", run.scale().calls);
   workload.unit = "records";
   workload.difference_of = "embeddings, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows), run.scale().calls);
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps, run.scale().calls);
 }
 
 void measure_resnet(SpeedRun& run) {

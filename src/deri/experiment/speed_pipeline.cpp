@@ -169,7 +169,7 @@ void measure_files(SpeedRun& run) {
   workload.title = fmt::format("{} WFDB files to embeddings, batch {}", files.size(), kFileBatch);
   workload.unit = "files";
   workload.difference_of = "embeddings, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 void measure_zero_shot(SpeedRun& run) {
@@ -200,7 +200,7 @@ void measure_zero_shot(SpeedRun& run) {
                                reference.prompts.labels().size());
   workload.unit = "records";
   workload.difference_of = "scores, over the reference's greatest; operations are the embeddings' alone";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 void measure_probe(SpeedRun& run) {
@@ -237,7 +237,7 @@ void measure_probe(SpeedRun& run) {
   workload.key = "probe";
   workload.title = fmt::format("linear probe of {} training records", published.records());
   workload.unit = "records";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 void measure_preparation(SpeedRun& run) {
@@ -252,7 +252,7 @@ void measure_preparation(SpeedRun& run) {
   workload.key = "prepare";
   workload.title = "preparation of a store from WFDB files";
   workload.unit = "records";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 }  // namespace deri

@@ -55,7 +55,7 @@ void measure_start(SpeedRun& run) {
   workload.key = "start";
   workload.title = "`deri embed` of one file, start to end of the process, model of the published size on disk";
   workload.unit = "runs";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 void measure_training_memory(SpeedRun& run) {

@@ -7,6 +7,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
+#include "deri/base/memory.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/data/synthetic_archive.hpp"
 #include "deri/ecg/wfdb.hpp"
@@ -32,30 +33,27 @@ std::optional<double> median_of(const Timing& timing) {
   return timing.seconds.empty() ? std::nullopt : std::optional(timing.median());
 }
 
-// Other threads than the run's while it lives. Only where they are asked for: libtorch makes new ones at every change,
-// which spin for a while.
-class ThreadsGuard {
- public:
-  explicit ThreadsGuard(int threads) : before_(torch::get_num_threads()) { torch::set_num_threads(threads); }
-  ~ThreadsGuard() { torch::set_num_threads(before_); }
-  ThreadsGuard(const ThreadsGuard&) = delete;
-  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
-
- private:
-  int before_;
-};
-
 std::function<void()> in_way(const SpeedWay& way, std::function<void()> run) {
   if (!run) return {};
   return [way, run = std::move(run)] {
-    const KernelsGuard kernels(way.kernels);
-    std::optional<ThreadsGuard> threads;
-    if (way.threads > 0) threads.emplace(way.threads);
+    const WayGuard guard(way);
     run();
   };
 }
 
 }  // namespace
+
+WayGuard::WayGuard(const SpeedWay& way) : kernels_(way.kernels), other_threads_(way.threads > 0) {
+  if (way.plain()) set_freed_memory(FreedMemory::kReturned);
+  if (!other_threads_) return;
+  threads_before_ = torch::get_num_threads();
+  torch::set_num_threads(way.threads);
+}
+
+WayGuard::~WayGuard() {
+  if (other_threads_) torch::set_num_threads(threads_before_);
+  set_freed_memory(FreedMemory::kKept);
+}
 
 SpeedScale full_scale() {
   return {};
@@ -152,7 +150,7 @@ const Store& SpeedRun::store() {
   return *store_;
 }
 
-void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::size_t least) {
+void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, Repeated repeated, std::size_t least) {
   spdlog::info("bench: {}", workload.title);
   std::vector<Alternative> alternatives;
   for (const TimedRow& timed : rows) alternatives.push_back({timed.row.name, timed.run, timed.warm_up});
@@ -162,6 +160,7 @@ void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::
   TimingPlan plan;
   plan.seconds = scale_.seconds;
   plan.least = least;
+  plan.settle = repeated == Repeated::kSteps;
   const std::vector<Timing> timings = time_alternatives(alternatives, plan, environment);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].row.timing = timings[i];

@@ -67,6 +67,22 @@ inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloa
 inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
 inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
 
+// A way while it lives: its kernels, its threads, and for the reference glibc's own treatment of freed memory, where
+// the program keeps it. Threads are set only where a way asks for them: libtorch makes new ones at every change, which
+// spin for a while.
+class WayGuard {
+ public:
+  explicit WayGuard(const SpeedWay& way);
+  ~WayGuard();
+  WayGuard(const WayGuard&) = delete;
+  WayGuard& operator=(const WayGuard&) = delete;
+
+ private:
+  KernelsGuard kernels_;
+  bool other_threads_;
+  int threads_before_ = 0;
+};
+
 // The reference on as many threads as libtorch takes by itself, if those are not the run's.
 std::optional<SpeedWay> reference_as_started();
 // What its row's name does not say.
@@ -77,6 +93,12 @@ inline InferencePrecision inference_precision(const SpeedWay& way) {
   return way.precision == Precision::kFloat32 ? InferencePrecision::kFloat32 : InferencePrecision::kBfloat16;
 }
 
+// What a repetition is.
+enum class Repeated {
+  kSteps,  // one of many that follow each other in a process; TimingPlan::settle
+  kJobs    // a whole job, with whatever its beginning costs
+};
+
 // A row, and how one repetition of it is made.
 struct TimedRow {
   SpeedRow row;
@@ -86,7 +108,7 @@ struct TimedRow {
   std::function<std::optional<double>()> extra = {}, difference = {};
 };
 
-// A row of that way's name and kind; both functions run with its kernels and threads.
+// A row of that way's name and kind; both functions run under its guard.
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up = {});
 
 // The result of `run` under a way's kernels, without gradient, as float32; autocast is the caller's.
@@ -112,7 +134,7 @@ class SpeedRun {
 
   // Measures the rows in turns, the ceiling among them, and keeps them with the workload. Each is repeated at least
   // `least` times.
-  void measure(SpeedWorkload workload, std::vector<TimedRow> rows, std::size_t least = 1);
+  void measure(SpeedWorkload workload, std::vector<TimedRow> rows, Repeated repeated, std::size_t least = 1);
 
   const std::vector<SpeedWorkload>& workloads() const { return workloads_; }
 

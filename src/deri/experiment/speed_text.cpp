@@ -87,7 +87,7 @@ void measure_text_features(SpeedRun& run) {
   workload.title = fmt::format("text features: {} reports through BERT-base, sorted by length", reports.size());
   workload.unit = "reports";
   workload.difference_of = "pooled features, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 }  // namespace deri

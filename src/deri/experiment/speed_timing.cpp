@@ -11,11 +11,12 @@ namespace deri {
 namespace {
 
 // One alternative's turn.
-void take_turn(const Alternative& alternative, double share, std::size_t most, const TimingEnvironment& environment,
-               Timing& timing) {
-  if (timing.seconds.size() >= most) return;
+void take_turn(const Alternative& alternative, const TimingPlan& plan, double share,
+               const TimingEnvironment& environment, Timing& timing) {
+  if (timing.seconds.size() >= plan.most) return;
   if (environment.before_turn) environment.before_turn();
   if (environment.reset_memory) environment.reset_memory();
+  if (plan.settle) alternative.run();
   const double begin = environment.now();
   double end = begin;
   do {
@@ -23,7 +24,7 @@ void take_turn(const Alternative& alternative, double share, std::size_t most, c
     alternative.run();
     end = environment.now();
     timing.seconds.push_back(end - start);
-  } while (timing.seconds.size() < most && end - begin + timing.seconds.back() <= share);
+  } while (timing.seconds.size() < plan.most && end - begin + timing.seconds.back() <= share);
   const std::optional<double> peak = environment.peak_memory ? environment.peak_memory() : std::nullopt;
   if (peak) timing.peak_memory = std::max(timing.peak_memory.value_or(0), *peak);
 }
@@ -71,7 +72,7 @@ std::vector<Timing> time_alternatives(const std::vector<Alternative>& alternativ
   do {
     const double round_begin = environment.now();
     for (std::size_t i = 0; i < alternatives.size(); ++i)
-      take_turn(alternatives[i], share, plan.most, environment, timings[i]);
+      take_turn(alternatives[i], plan, share, environment, timings[i]);
     round = environment.now() - round_begin;
   } while (!all_have(timings, plan.most) &&
            (!all_have(timings, plan.least) || environment.now() - begin + round <= plan.seconds));

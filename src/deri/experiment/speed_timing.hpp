@@ -21,6 +21,9 @@ struct TimingPlan {
   std::size_t rounds = 4;     // into which they are divided
   std::size_t least = 1;      // repetitions of each alternative
   std::size_t most = 10'000;  // repetitions of each alternative, at most
+  // Every turn begins with a repetition that is not counted: the others then find the memory that it took from the
+  // system, as work does that goes on for long.
+  bool settle = false;
 };
 
 // What the measurement needs from outside.

@@ -174,7 +174,7 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
   workload.difference_of = fmt::format(
       "the five terms of the loss, each over itself, on {} records; same weights and noise, no dropout, pads masked",
       std::min<std::int64_t>(kComparedRecords, batch));
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 // Our own small text tower, trained along: what `deri pretrain` does without a pretrained one.
@@ -212,7 +212,7 @@ void measure_training_steps(SpeedRun& run) {
 }
 
 Json training_step_peak(const SpeedWay& way, std::int64_t batch) {
-  const KernelsGuard kernels(way.kernels);
+  const WayGuard guard(way);
   const auto model = speed_model(way.plain() ? published_config() : stored_text_config());
   const std::vector<SyntheticPair> pairs = synthetic_pairs(static_cast<std::size_t>(batch));
   const Tensor ecg = input_tensor(pairs, model->config().input);
@@ -266,7 +266,7 @@ void measure_epoch(SpeedRun& run) {
   workload.title = fmt::format("an epoch of pre-training on {} records, batch 32", store.split(kTrain).size());
   workload.unit = "records";
   workload.extra_name = "loader_wait_share";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
 }  // namespace deri

@@ -67,7 +67,7 @@ void measure_report_writing(SpeedRun& run) {
       fmt::format("report writing: DistilGPT2's size, {} ECGs, 3 beams, {} tokens", size.ecgs, size.tokens);
   workload.unit = "tokens";
   workload.difference_of = "share of tokens that are others (with random weights, near ties are many)";
-  run.measure(std::move(workload), std::move(rows));
+  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
 }
 
 }  // namespace deri
