@@ -144,6 +144,7 @@ TEST_F(Cli, BenchWritesEveryFigure) {
   EXPECT_TRUE(json["settings"]["quick"].get<bool>());
   ASSERT_EQ(json["workloads"].size(), 3U);
   EXPECT_EQ(json["workloads"][0]["workload"], "latency");
+  EXPECT_EQ(json["workloads"][0]["rows"].back()["name"], "reference, as it starts");
   EXPECT_EQ(json["workloads"][2]["title"], "ResNet-18, forward and backward, batch 2");
   for (const Json& workload : json["workloads"]) {
     ASSERT_GE(workload["rows"].size(), 4U);  // embeddings have one in int8, and the reference as it starts

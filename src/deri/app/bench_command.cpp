@@ -10,6 +10,7 @@
 #include "deri/base/files.hpp"
 #include "deri/base/log.hpp"
 #include "deri/experiment/speed.hpp"
+#include "deri/experiment/speed_process.hpp"
 #include "deri/nn/computation_threads.hpp"
 
 namespace deri {
@@ -36,7 +37,7 @@ void write_figures(const fs::path& folder, const std::vector<SpeedFigure>& figur
 
 void add_bench_command(CLI::App& app) {
   struct Options {
-    std::string json, figures, peak_of;
+    std::string json, figures, alone;
     SpeedOptions speed;
     int threads = 0;
   };
@@ -55,15 +56,15 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--threads", options->threads, "Of the computation; 0: one per core")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
-  // For the program itself, which starts one process for each way.
-  command->add_option("--peak-of", options->peak_of)->group("");
+  // For the program itself: experiment/speed_process.hpp.
+  command->add_option("--alone", options->alone)->group("");
   command->footer(example("deri bench --quick --only resnet,prepare --json bench.json"));
   command->callback([options] {
     check_folder_of(options->json);
     if (!options->figures.empty()) make_directories(options->figures);
     set_computation_threads(options->threads);
-    if (!options->peak_of.empty()) {
-      const Json measured = measure_peak_memory(options->peak_of, options->speed.quick);
+    if (!options->alone.empty()) {
+      const Json measured = do_lone_work(lone_work_of(options->alone));
       options->json.empty() ? void(std::cout << measured << "\n") : save_json(options->json, measured);
       return;
     }

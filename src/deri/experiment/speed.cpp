@@ -95,11 +95,4 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   return report;
 }
 
-Json measure_peak_memory(const std::string& way, bool quick) {
-  const auto found =
-      std::find_if(kSpeedWays.begin(), kSpeedWays.end(), [&](const SpeedWay& known) { return known.name == way; });
-  if (found == kSpeedWays.end()) fail("unknown way '{}' to train in", shown(way));
-  return training_step_peak(*found, (quick ? quick_scale() : full_scale()).memory_batch);
-}
-
 }  // namespace deri

@@ -14,7 +14,7 @@ struct SpeedOptions {
   double seconds = 0;             // of each workload; 0: what the scale says
   bool quick = false;             // quick_scale() instead of full_scale()
   std::vector<std::string> only;  // workloads; empty: all
-  std::filesystem::path program;  // the deri that workload `start` starts
+  std::filesystem::path program;  // the deri that is started where a process of its own is needed
 };
 
 // What SpeedOptions::only may name, in the order they are measured.
@@ -23,9 +23,5 @@ const std::vector<std::string>& speed_workload_names();
 // Measures with as many threads as libtorch uses. Throws Error for an unknown workload, and when the system's temporary
 // folder cannot take the data.
 SpeedReport measure_speed(const SpeedOptions& options);
-
-// What the workload `memory` starts for each of its rows: one training step in that way, alone in its process. Returns
-// "seconds" and "peak_bytes". Throws Error for an unknown way.
-Json measure_peak_memory(const std::string& way, bool quick);
 
 }  // namespace deri

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "deri/experiment/speed_inputs.hpp"
+#include "deri/experiment/speed_process.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/ecg_session.hpp"
 #include "deri/model/multiply_adds.hpp"
@@ -23,8 +24,8 @@ Tensor embed_plainly(EcgTextModel& model, const Tensor& ecg, const SpeedWay& way
   return model.ecg_embedding(ecg);
 }
 
-// A row for each way, and one in whole numbers, calibrated on these records.
-std::vector<TimedRow> embedding_rows(EcgTextModel& model, const Tensor& ecg) {
+// A row for each way, one in whole numbers, calibrated on these records, and one of the reference as it starts.
+std::vector<TimedRow> embedding_rows(const SpeedRun& run, EcgTextModel& model, const Tensor& ecg) {
   const auto records = static_cast<double>(ecg.size(0));
   std::vector<TimedRow> rows;
   Tensor expected;
@@ -50,15 +51,12 @@ std::vector<TimedRow> embedding_rows(EcgTextModel& model, const Tensor& ecg) {
     rows.back().row.name = "ours, encoder in int8";
     rows.back().row.operations = 0;  // of another kind than the ceilings'
   }
-  if (const auto started = reference_as_started()) {
-    add_row(*started, [&model, ecg, way = *started] { return embed_plainly(model, ecg, way); });
-    rows.back().row.note = started_note(*started);
-  }
+  rows.push_back(reference_as_started(run, LoneWork::What::kEmbedding, ecg.size(0)));
   return rows;
 }
 
 void measure_embedding_batch(SpeedRun& run, EcgTextModel& model, const Tensor& ecg) {
-  std::vector<TimedRow> rows = embedding_rows(model, ecg);
+  std::vector<TimedRow> rows = embedding_rows(run, model, ecg);
   if (ecg.size(0) > 1) {
     rows[1].row.goals = {{SpeedQuantity::kRatio, 4.4}};
     rows[2].row.goals = {{SpeedQuantity::kRatio, 8}};
@@ -155,7 +153,7 @@ void measure_embedding(SpeedRun& run) {
 void measure_single_record(SpeedRun& run) {
   const auto model = embedding_model();
   const Tensor ecg = input_tensor(synthetic_pairs(1), model->config().input);
-  std::vector<TimedRow> rows = embedding_rows(*model, ecg);
+  std::vector<TimedRow> rows = embedding_rows(run, *model, ecg);
   rows[1].row.goals = {{SpeedQuantity::kRatio, 5}, {SpeedQuantity::kTail, 2}};
   rows[2].row.goals = {{SpeedQuantity::kRatio, 8}, {SpeedQuantity::kTail, 2}};
   SpeedWorkload workload;
@@ -164,6 +162,14 @@ void measure_single_record(SpeedRun& run) {
   workload.unit = "records";
   workload.difference_of = "embeddings, over the reference's greatest value";
   run.measure(std::move(workload), std::move(rows), Repeated::kSteps, run.scale().calls);
+}
+
+Alternative lone_embedding(const SpeedWay& way, std::int64_t records) {
+  const std::shared_ptr<EcgTextModel> model = embedding_model();
+  const Tensor ecg = input_tensor(synthetic_pairs(static_cast<std::size_t>(records)), model->config().input);
+  if (way.plain()) return {way.name, [model, ecg, way] { embed_plainly(*model, ecg, way); }};
+  const auto session = std::make_shared<EcgSession>(*model, inference_precision(way));
+  return {way.name, [model, session, ecg] { session->view(ecg, EcgView::kZeroShot); }};
 }
 
 void measure_resnet(SpeedRun& run) {

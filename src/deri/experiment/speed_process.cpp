@@ -1,7 +1,9 @@
-// Measurements that need a process of their own.
+#include "deri/experiment/speed_process.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,6 +13,7 @@
 
 #include "deri/base/config.hpp"
 #include "deri/base/error.hpp"
+#include "deri/base/memory.hpp"
 #include "deri/experiment/speed_inputs.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/model_folder.hpp"
@@ -58,27 +61,91 @@ void measure_start(SpeedRun& run) {
   run.measure(std::move(workload), std::move(rows), Repeated::kJobs);
 }
 
+std::string to_argument(const LoneWork& work) {
+  return Json{{"what", work.what == LoneWork::What::kStep ? "step" : "embedding"},
+              {"way", work.way.name},
+              {"records", work.records},
+              {"libtorch_threads", work.libtorch_threads},
+              {"seconds", work.seconds}}
+      .dump();
+}
+
+LoneWork lone_work_of(const std::string& argument) {
+  const std::string name = "--alone";
+  const Json json = parse_json(argument, name);
+  try {
+    const auto what = json.at("what").get<std::string>(), way = json.at("way").get<std::string>();
+    const auto known =
+        std::find_if(kSpeedWays.begin(), kSpeedWays.end(), [&](const SpeedWay& other) { return other.name == way; });
+    if (known == kSpeedWays.end() || (what != "step" && what != "embedding")) fail("{}: unknown work", name);
+    return {.what = what == "step" ? LoneWork::What::kStep : LoneWork::What::kEmbedding,
+            .way = *known,
+            .records = json.at("records").get<std::int64_t>(),
+            .libtorch_threads = json.at("libtorch_threads").get<bool>(),
+            .seconds = json.at("seconds").get<double>()};
+  } catch (const Json::exception& error) {
+    fail("{}: {}", name, error.what());
+  }
+}
+
+Json do_lone_work(const LoneWork& work) {
+  if (work.way.plain()) set_freed_memory(FreedMemory::kReturned);
+  if (work.libtorch_threads) torch::set_num_threads(at::intraop_default_num_threads());
+  const KernelsGuard kernels(work.way.kernels);
+  const Alternative alternative =
+      work.what == LoneWork::What::kStep ? lone_step(work.way, work.records) : lone_embedding(work.way, work.records);
+  TimingPlan plan;
+  plan.seconds = work.seconds;
+  plan.rounds = 1;
+  const Timing timing = time_alternatives({alternative}, plan, real_environment()).front();
+  const auto peak = timing.peak_memory;
+  return {{"seconds", timing.seconds}, {"peak_bytes", peak ? Json(*peak) : Json()}};
+}
+
+Timing measured_alone(const SpeedRun& run, const LoneWork& work) {
+  const fs::path file = run.folder() / "alone.json";
+  const std::string threads = fmt::format("{}", torch::get_num_threads());
+  run_program(run.program(),
+              {"-q", "bench", "--alone", to_argument(work), "--threads", threads, "--json", file.string()});
+  const Json measured = load_json(file);
+  Timing timing{.seconds = measured.at("seconds").get<std::vector<double>>(), .peak_memory = {}};
+  if (measured.at("peak_bytes").is_number()) timing.peak_memory = measured.at("peak_bytes").get<double>();
+  return timing;
+}
+
+TimedRow reference_as_started(const SpeedRun& run, LoneWork::What what, std::int64_t records) {
+  TimedRow timed;
+  timed.row.name = "reference, as it starts";
+  timed.row.work = static_cast<double>(records);
+  timed.row.note = fmt::format(
+      "in a process of its own, on {} of {} threads and with freed memory given back, as nothing else is set",
+      at::intraop_default_num_threads(), torch::get_num_threads());
+  const LoneWork work{.what = what,
+                      .way = kReference,
+                      .records = records,
+                      .libtorch_threads = true,
+                      .seconds = run.scale().seconds / static_cast<double>(kSpeedWays.size() + 1)};
+  timed.alone = [&run, work] { return measured_alone(run, work); };
+  return timed;
+}
+
 void measure_training_memory(SpeedRun& run) {
   SpeedWorkload workload;
   workload.key = "memory";
   workload.title =
       fmt::format("peak memory of pre-training, batch {}, in a process of its own", run.scale().memory_batch);
   workload.unit = "records";
-  const fs::path file = run.folder() / "peak.json";
   for (const SpeedWay& way : kSpeedWays) {
-    std::vector<std::string> arguments{"-q",     "bench",      "--peak-of",
-                                       way.name, "--threads",  fmt::format("{}", torch::get_num_threads()),
-                                       "--json", file.string()};
-    if (run.quick()) arguments.emplace_back("--quick");
-    run_program(run.program(), arguments);
-    const Json measured = load_json(file);
     SpeedRow row;
     row.name = way.name;
     row.type = way.type();
     row.reference = way.reference();
     row.work = static_cast<double>(run.scale().memory_batch);
-    row.timing = {.seconds = {measured.at("seconds").get<double>()},
-                  .peak_memory = measured.at("peak_bytes").get<double>()};
+    row.timing = measured_alone(run, {.what = LoneWork::What::kStep,
+                                      .way = way,
+                                      .records = run.scale().memory_batch,
+                                      .libtorch_threads = false,
+                                      .seconds = 0});
     if (!way.plain()) row.goals = {{SpeedQuantity::kMemoryRatio, 0.5}};
     workload.rows.push_back(std::move(row));
   }

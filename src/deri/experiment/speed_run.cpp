@@ -2,12 +2,10 @@
 
 #include <utility>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "deri/base/error.hpp"
 #include "deri/base/log.hpp"
-#include "deri/base/memory.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/data/synthetic_archive.hpp"
 #include "deri/ecg/wfdb.hpp"
@@ -36,24 +34,12 @@ std::optional<double> median_of(const Timing& timing) {
 std::function<void()> in_way(const SpeedWay& way, std::function<void()> run) {
   if (!run) return {};
   return [way, run = std::move(run)] {
-    const WayGuard guard(way);
+    const KernelsGuard kernels(way.kernels);
     run();
   };
 }
 
 }  // namespace
-
-WayGuard::WayGuard(const SpeedWay& way) : kernels_(way.kernels), other_threads_(way.threads > 0) {
-  if (way.plain()) set_freed_memory(FreedMemory::kReturned);
-  if (!other_threads_) return;
-  threads_before_ = torch::get_num_threads();
-  torch::set_num_threads(way.threads);
-}
-
-WayGuard::~WayGuard() {
-  if (other_threads_) torch::set_num_threads(threads_before_);
-  set_freed_memory(FreedMemory::kKept);
-}
 
 SpeedScale full_scale() {
   return {};
@@ -80,16 +66,6 @@ SpeedScale quick_scale() {
           .growth_lengths = {1, 2},
           .growth_records = {20, 40},
           .growth_seconds = 0.1};
-}
-
-std::optional<SpeedWay> reference_as_started() {
-  const int threads = at::intraop_default_num_threads();
-  if (threads == torch::get_num_threads()) return {};
-  return SpeedWay{"reference, as it starts", Kernels::kPlain, Precision::kFloat32, threads};
-}
-
-std::string started_note(const SpeedWay& started) {
-  return fmt::format("on {} of {} threads, libtorch's own choice", started.threads, torch::get_num_threads());
 }
 
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up) {
@@ -153,7 +129,8 @@ const Store& SpeedRun::store() {
 void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, Repeated repeated, std::size_t least) {
   spdlog::info("bench: {}", workload.title);
   std::vector<Alternative> alternatives;
-  for (const TimedRow& timed : rows) alternatives.push_back({timed.row.name, timed.run, timed.warm_up});
+  for (const TimedRow& timed : rows)
+    if (!timed.alone) alternatives.push_back({timed.row.name, timed.run, timed.warm_up});
   MeasuredCeilings ceilings;
   TimingEnvironment environment = real_environment();
   environment.before_turn = [&] { ceilings.measure(); };
@@ -162,11 +139,12 @@ void SpeedRun::measure(SpeedWorkload workload, std::vector<TimedRow> rows, Repea
   plan.least = least;
   plan.settle = repeated == Repeated::kSteps;
   const std::vector<Timing> timings = time_alternatives(alternatives, plan, environment);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i].row.timing = timings[i];
-    if (rows[i].extra) rows[i].row.extra = rows[i].extra();
-    if (rows[i].difference) rows[i].row.difference = rows[i].difference();
-    workload.rows.push_back(std::move(rows[i].row));
+  auto timing = timings.begin();
+  for (TimedRow& timed : rows) {
+    timed.row.timing = timed.alone ? timed.alone() : *timing++;
+    if (timed.extra) timed.row.extra = timed.extra();
+    if (timed.difference) timed.row.difference = timed.difference();
+    workload.rows.push_back(std::move(timed.row));
   }
   workload.ceiling_float32 = median_of(ceilings.float32);
   workload.ceiling_bfloat16 = median_of(ceilings.bfloat16);

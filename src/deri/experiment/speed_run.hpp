@@ -53,10 +53,9 @@ struct SpeedWay {
   const char* name;
   Kernels kernels;
   Precision precision;
-  int threads = 0;  // of libtorch; 0: as many as the run has
 
   // What the others' rates are divided by.
-  bool reference() const { return plain() && precision == Precision::kFloat32 && threads == 0; }
+  bool reference() const { return plain() && precision == Precision::kFloat32; }
   NumberType type() const { return precision == Precision::kFloat32 ? NumberType::kFloat32 : NumberType::kBfloat16; }
   bool plain() const { return kernels == Kernels::kPlain; }
 };
@@ -66,27 +65,6 @@ inline constexpr SpeedWay kReferenceBfloat16{"reference bfloat16", Kernels::kPla
 inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloat32};
 inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
 inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
-
-// A way while it lives: its kernels, its threads, and for the reference glibc's own treatment of freed memory, where
-// the program keeps it. Threads are set only where a way asks for them: libtorch makes new ones at every change, which
-// spin for a while.
-class WayGuard {
- public:
-  explicit WayGuard(const SpeedWay& way);
-  ~WayGuard();
-  WayGuard(const WayGuard&) = delete;
-  WayGuard& operator=(const WayGuard&) = delete;
-
- private:
-  KernelsGuard kernels_;
-  bool other_threads_;
-  int threads_before_ = 0;
-};
-
-// The reference on as many threads as libtorch takes by itself, if those are not the run's.
-std::optional<SpeedWay> reference_as_started();
-// What its row's name does not say.
-std::string started_note(const SpeedWay& started);
 
 // How an EcgSession computes in a way.
 inline InferencePrecision inference_precision(const SpeedWay& way) {
@@ -106,9 +84,11 @@ struct TimedRow {
   std::function<void()> warm_up = {};  // not set: run
   // Asked when all is measured; not set: what the row says already.
   std::function<std::optional<double>()> extra = {}, difference = {};
+  // In a process of its own, after the others' turns. Set: instead of run.
+  std::function<Timing()> alone = {};
 };
 
-// A row of that way's name and kind; both functions run under its guard.
+// A row of that way's name and kind; both functions run with its kernels.
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up = {});
 
 // The result of `run` under a way's kernels, without gradient, as float32; autocast is the caller's.
@@ -119,7 +99,8 @@ double greatest_difference(const torch::Tensor& a, const torch::Tensor& b);
 
 class SpeedRun {
  public:
-  // `program` is the deri that `start` and `memory` start; `quick` says that the scale is quick_scale().
+  // `program` is the deri that is started where a process of its own is needed; `quick` says that the scale is
+  // quick_scale().
   SpeedRun(SpeedScale scale, bool quick, std::filesystem::path program);
 
   const SpeedScale& scale() const { return scale_; }

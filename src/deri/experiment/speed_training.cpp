@@ -11,6 +11,7 @@
 #include "deri/base/error.hpp"
 #include "deri/data/ptbxl.hpp"
 #include "deri/experiment/speed_inputs.hpp"
+#include "deri/experiment/speed_process.hpp"
 #include "deri/experiment/speed_step.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 #include "deri/model/multiply_adds.hpp"
@@ -162,11 +163,7 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
     kSpeedWays[i].plain() ? add_reference(kSpeedWays[i]) : add_ours(kSpeedWays[i]);
     rows.back().row.difference = differences[i];
   }
-  const auto started = reference_as_started();
-  if (started && batch == run.scale().training_batches.front()) {
-    add_reference(*started);
-    rows.back().row.note = started_note(*started);
-  }
+  if (few == batch) rows.push_back(reference_as_started(run, LoneWork::What::kStep, batch));
   SpeedWorkload workload;
   workload.key = "train";
   workload.title = fmt::format("pre-training step, batch {}", batch);
@@ -211,35 +208,30 @@ void measure_training_steps(SpeedRun& run) {
   for (const std::int64_t batch : run.scale().training_batches) measure_training_step(run, batch);
 }
 
-Json training_step_peak(const SpeedWay& way, std::int64_t batch) {
-  const WayGuard guard(way);
+Alternative lone_step(const SpeedWay& way, std::int64_t records) {
   const auto model = speed_model(way.plain() ? published_config() : stored_text_config());
-  const std::vector<SyntheticPair> pairs = synthetic_pairs(static_cast<std::size_t>(batch));
+  const std::vector<SyntheticPair> pairs = synthetic_pairs(static_cast<std::size_t>(records));
   const Tensor ecg = input_tensor(pairs, model->config().input);
   const TokenisedReports reports(pairs);
   std::function<void(std::int64_t)> step;  // on the first records
   if (way.plain()) {
-    step = [&, reference = std::make_shared<ReferenceStep>(model)](std::int64_t records) {
-      reference->run(ecg.slice(0, 0, records), reports.batch(0, records, model->config().text.max_tokens),
-                     way.precision);
+    const TextInput text = reports.batch(0, records, model->config().text.max_tokens);
+    step = [=, reference = std::make_shared<ReferenceStep>(model)](std::int64_t count) {
+      const TextInput first{.ids = text.ids.slice(0, 0, count), .mask = text.mask.slice(0, 0, count)};
+      reference->run(ecg.slice(0, 0, count), first, way.precision);
     };
   } else {
-    const TextInput text = reports.batch(0, batch, 0);
+    const TextInput text = reports.batch(0, records, 0);
     const std::int64_t width = model->config().text.hidden;
-    const TextFeatures stored{.pooled = torch::randn({batch, width}),
-                              .hidden = torch::randn({batch, text.ids.size(1), width}),
+    const TextFeatures stored{.pooled = torch::randn({records, width}),
+                              .hidden = torch::randn({records, text.ids.size(1), width}),
                               .mask = text.mask};
-    step = [&, stored, ours = std::make_shared<OurStep>(model)](std::int64_t records) {
-      ours->run(ecg.slice(0, 0, records), first_of(stored, records), way.precision);
+    step = [=, ours = std::make_shared<OurStep>(model)](std::int64_t count) {
+      ours->run(ecg.slice(0, 0, count), first_of(stored, count), way.precision);
     };
   }
-  step(kWarmUpRecords);  // the optimiser's moments are then there
-  const TimingEnvironment environment = real_environment();
-  if (!environment.peak_memory) fail("this system does not tell how much memory a process takes");
-  environment.reset_memory();
-  const double begin = environment.now();
-  step(batch);
-  return {{"seconds", environment.now() - begin}, {"peak_bytes", environment.peak_memory().value()}};
+  // After the warm-up the optimiser's moments are there.
+  return {way.name, [step, records] { step(records); }, [step] { step(kWarmUpRecords); }};
 }
 
 void measure_epoch(SpeedRun& run) {

@@ -38,8 +38,9 @@ void measure_loss_curves(SpeedRun& run);
 // Times over the records of a batch, the length of a record, and the records of an archive; figures.
 void measure_growth(SpeedRun& run);
 
-// A step of pre-training in this way and no other: "seconds" and "peak_bytes", the most memory that the process has
-// resident meanwhile.
-Json training_step_peak(const SpeedWay& way, std::int64_t batch);
+// For a process of its own: such a step on random text features or padded reports, and such an embedding. Ours, in a
+// session, or the reference.
+Alternative lone_step(const SpeedWay& way, std::int64_t records);
+Alternative lone_embedding(const SpeedWay& way, std::int64_t records);
 
 }  // namespace deri
