@@ -54,6 +54,21 @@ TEST(SpeedReport, ValuesOfGoals) {
   EXPECT_DOUBLE_EQ(*value_of(SpeedQuantity::kExtra, ours, measured), 0.02);
 }
 
+TEST(SpeedReport, TheReferenceAsItStartsIsAnother) {
+  SpeedWorkload measured = workload();
+  EXPECT_FALSE(value_of(SpeedQuantity::kStartedRatio, measured.rows[1], measured));
+  SpeedRow started = measured.rows[0];
+  started.name = "reference, as it starts";
+  started.reference = false;
+  started.started = true;
+  started.timing.seconds = {16};
+  measured.rows.push_back(started);
+  EXPECT_DOUBLE_EQ(*value_of(SpeedQuantity::kRatio, measured.rows[1], measured), 40);
+  EXPECT_DOUBLE_EQ(*value_of(SpeedQuantity::kStartedRatio, measured.rows[1], measured), 80);
+  EXPECT_EQ(goal_text({SpeedQuantity::kStartedRatio, 90}, measured.rows[1], measured),
+            "ratio to the reference as it starts >= 90: missed (80.0)");
+}
+
 TEST(SpeedReport, GoalsInWords) {
   SpeedWorkload measured = workload();
   const auto text = [&](std::size_t goal) {

@@ -116,6 +116,7 @@ Timing measured_alone(const SpeedRun& run, const LoneWork& work) {
 TimedRow reference_as_started(const SpeedRun& run, LoneWork::What what, std::int64_t records) {
   TimedRow timed;
   timed.row.name = "reference, as it starts";
+  timed.row.started = true;
   timed.row.work = static_cast<double>(records);
   timed.row.note = fmt::format(
       "in a process of its own, on {} of {} threads and with freed memory given back, as nothing else is set",

@@ -24,6 +24,8 @@ const char* quantity_name(SpeedQuantity quantity) {
   switch (quantity) {
     case SpeedQuantity::kRatio:
       return "ratio";
+    case SpeedQuantity::kStartedRatio:
+      return "ratio to the reference as it starts";
     case SpeedQuantity::kCeilingShare:
       return "share of the ceiling";
     case SpeedQuantity::kTail:
@@ -39,7 +41,8 @@ const char* quantity_name(SpeedQuantity quantity) {
 }
 
 bool wants_much(SpeedQuantity quantity) {
-  return quantity == SpeedQuantity::kRatio || quantity == SpeedQuantity::kCeilingShare;
+  return quantity == SpeedQuantity::kRatio || quantity == SpeedQuantity::kStartedRatio ||
+         quantity == SpeedQuantity::kCeilingShare;
 }
 
 bool reaches(const SpeedGoal& goal, double value) {
@@ -74,6 +77,7 @@ Json row_json(const SpeedRow& row, const SpeedWorkload& workload) {
                {"reference", row.reference},
                {"rate", row.rate()},
                {"ratio", number(value_of(SpeedQuantity::kRatio, row, workload))},
+               {"ratio_to_reference_as_it_starts", number(value_of(SpeedQuantity::kStartedRatio, row, workload))},
                {"gflop_per_second", number(speed ? std::optional(*speed / kGiga) : std::nullopt)},
                {"share_of_ceiling", number(value_of(SpeedQuantity::kCeilingShare, row, workload))},
                {"peak_memory_bytes", number(row.timing.peak_memory)},
@@ -153,6 +157,11 @@ const SpeedRow* SpeedWorkload::reference() const {
   return found == rows.end() ? nullptr : &*found;
 }
 
+const SpeedRow* SpeedWorkload::started() const {
+  const auto found = std::find_if(rows.begin(), rows.end(), [](const SpeedRow& row) { return row.started; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
 std::optional<double> SpeedWorkload::ceiling(NumberType type) const {
   return type == NumberType::kFloat32 ? ceiling_float32 : ceiling_bfloat16;
 }
@@ -162,6 +171,8 @@ std::optional<double> value_of(SpeedQuantity quantity, const SpeedRow& row, cons
   switch (quantity) {
     case SpeedQuantity::kRatio:
       return reference == nullptr ? std::nullopt : quotient(row.rate(), reference->rate());
+    case SpeedQuantity::kStartedRatio:
+      return workload.started() == nullptr ? std::nullopt : quotient(row.rate(), workload.started()->rate());
     case SpeedQuantity::kCeilingShare:
       return quotient(operations_per_second(row), workload.ceiling(row.type));
     case SpeedQuantity::kTail:

@@ -16,6 +16,7 @@ namespace deri {
 // What a goal is about; a row reaches it if the value is at least, or (the last four) at most the goal's bound.
 enum class SpeedQuantity {
   kRatio,         // rate over the reference's
+  kStartedRatio,  // rate over that of the reference as it starts
   kCeilingShare,  // operations a second over the ceiling of its number type
   kTail,          // 99th percentile over median of a repetition's time
   kMemoryRatio,   // peak memory over the reference's
@@ -33,6 +34,7 @@ struct SpeedRow {
   std::string name;  // "reference float32", "ours bfloat16"
   NumberType type = NumberType::kFloat32;
   bool reference = false;  // the others' rates are divided by its rate
+  bool started = false;    // the reference as it starts (speed_process.hpp)
   double work = 1;         // units (records, files, …) that a repetition works off
   double operations = 0;   // floating-point operations of a repetition; 0: not counted
   std::vector<SpeedGoal> goals = {};
@@ -53,7 +55,9 @@ struct SpeedWorkload {
   std::vector<SpeedRow> rows;
   std::optional<double> ceiling_float32, ceiling_bfloat16;  // operations a second, measured among its repetitions
 
+  // Nothing if there is no such row.
   const SpeedRow* reference() const;
+  const SpeedRow* started() const;
   std::optional<double> ceiling(NumberType type) const;
 };
 

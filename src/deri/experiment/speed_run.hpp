@@ -91,6 +91,11 @@ struct TimedRow {
 // A row of that way's name and kind; both functions run with its kernels.
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up = {});
 
+// So many times as fast as the reference: beside ours in one process, and as it starts.
+inline std::vector<SpeedGoal> ratio_goals(double bound) {
+  return {{SpeedQuantity::kRatio, bound}, {SpeedQuantity::kStartedRatio, bound}};
+}
+
 // The result of `run` under a way's kernels, without gradient, as float32; autocast is the caller's.
 torch::Tensor computed(const SpeedWay& way, const std::function<torch::Tensor()>& run);
 

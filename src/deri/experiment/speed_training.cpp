@@ -157,13 +157,14 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
     rows.push_back(timed_row(way, [&, way] { ours.run(data.ecg, data.stored, way.precision); }));
     rows.back().row.work = static_cast<double>(batch);
     rows.back().row.operations = training_operations(config, data.reports.lengths());
-    rows.back().row.goals = {{SpeedQuantity::kRatio, way.precision == Precision::kFloat32 ? 35.0 : 60.0}};
+    rows.back().row.goals = ratio_goals(way.precision == Precision::kFloat32 ? 35 : 60);
   };
   for (std::size_t i = 0; i < kSpeedWays.size(); ++i) {
     kSpeedWays[i].plain() ? add_reference(kSpeedWays[i]) : add_ours(kSpeedWays[i]);
     rows.back().row.difference = differences[i];
   }
-  if (few == batch) rows.push_back(reference_as_started(run, LoneWork::What::kStep, batch));
+  rows.push_back(reference_as_started(run, LoneWork::What::kStep, few));
+  if (few < batch) rows.back().row.note += fmt::format("; measured on batches of {}", few);
   SpeedWorkload workload;
   workload.key = "train";
   workload.title = fmt::format("pre-training step, batch {}", batch);
