@@ -12,6 +12,7 @@
 
 #include "deri/base/error.hpp"
 #include "deri/nn/backbone.hpp"
+#include "deri/nn/blocked_convolution.hpp"
 #include "deri/nn/kernels.hpp"
 #include "deri/nn/precision.hpp"
 
@@ -103,6 +104,7 @@ class FusedResNetGrid : public ::testing::TestWithParam<Case> {
 // A ReLU whose input is within a rounding error of 0 may choose the other side, which moves every gradient below it:
 // one of three draws must be without.
 TEST_P(FusedResNetGrid, TrainsAsFloat64Does) {
+  if (!BlockedConvolution::has_backward_kernels()) GTEST_SKIP() << "this machine has no AVX2";
   double least_gradient_error = 1;
   for (const std::uint64_t seed : {6, 7, 8}) {
     const Errors worst = errors(/*training=*/true, /*bfloat16=*/false, seed);
@@ -176,6 +178,7 @@ TEST(FusedResNet, PassesDoNotDisturbEachOther) {
 // Gradients take the place of the activations, so that a graph that is kept cannot be used again: it must say so.
 TEST(FusedResNet, HasOneBackwardPass) {
   if (!fast_kernels(torch::kFloat32)) GTEST_SKIP() << "built without oneDNN";
+  if (!BlockedConvolution::has_backward_kernels()) GTEST_SKIP() << "this machine has no AVX2";
   const Tensor loss = network("resnet18", 12, 300)->forward(torch::rand({2, 12, 300})).sum();
   loss.backward({}, /*retain_graph=*/true);
   EXPECT_THROW(loss.backward(), InternalError);

@@ -56,60 +56,89 @@ struct BlockedConvolution::Kernels {
   dnnl::convolution_backward_weights::primitive_desc gradient_description;
   dnnl::convolution_backward_weights gradient_kernel;  // made when it is first needed
   dnnl::memory forward_weights, backward_weights;
+  bool spread = false;  // whether backward_data computes with stride 1, from a gradient with zeros in between
   // In place of the above.
   std::optional<WinogradConvolution> winograd_data, winograd_weights;
 
   std::int64_t out_length() const { return (shape.length - 1) / shape.stride + 1; }
   Layout x_layout() const { return {{1, in, shape.length}, type, rows}; }
-  Layout y_layout() const { return {{1, shape.out, out_length()}, type, rows}; }
+  Layout y_layout(std::int64_t length) const { return {{1, shape.out, length}, type, rows}; }
+  Layout y_layout() const { return y_layout(out_length()); }
   Layout weight_layout(Type weight_type, Tag tag) const { return {{shape.out, in, shape.kernel}, weight_type, tag}; }
 
-  dnnl::convolution_forward::primitive_desc describe_forward() const {
+  dnnl::convolution_forward::primitive_desc describe_forward(std::int64_t stride) const {
     const std::int64_t padding = shape.kernel / 2;
     return {{dnnl::prop_kind::forward_training,
              dnnl::algorithm::convolution_direct,
              x_layout(),
              weight_layout(type, Tag::any),
-             y_layout(),
-             {shape.stride},
+             y_layout((shape.length - 1) / stride + 1),
+             {stride},
              {padding},
              {padding}},
             user_scratchpad(),
             onednn_engine()};
   }
 
-  void describe_data() {
-    forward_description = describe_forward();
-    forward = dnnl::convolution_forward(forward_description);
+  dnnl::convolution_backward_data::primitive_desc describe_backward_data(std::int64_t stride) const {
     const std::int64_t padding = shape.kernel / 2;
-    data_description =
-        dnnl::convolution_backward_data::primitive_desc({dnnl::algorithm::convolution_direct,
-                                                         x_layout(),
-                                                         weight_layout(type, Tag::any),
-                                                         y_layout(),
-                                                         {shape.stride},
-                                                         {padding},
-                                                         {padding}},
-                                                        user_scratchpad(), onednn_engine(), forward_description);
+    return {{dnnl::algorithm::convolution_direct,
+             x_layout(),
+             weight_layout(type, Tag::any),
+             y_layout((shape.length - 1) / stride + 1),
+             {stride},
+             {padding},
+             {padding}},
+            user_scratchpad(),
+            onednn_engine(),
+            describe_forward(stride)};
+  }
+
+  void describe_data() {
+    forward_description = describe_forward(shape.stride);
+    forward = dnnl::convolution_forward(forward_description);
+    data_description = describe_backward_data(shape.stride);
+    // Without AVX-512 oneDNN has a plain loop for strides, hundreds of times slower. Twice the operations are nothing
+    // beside that.
+    spread = shape.stride > 1 && std::strncmp(data_description.impl_info_str(), "ref", 3) == 0;
+    if (spread) data_description = describe_backward_data(1);
     backward_data = dnnl::convolution_backward_data(data_description);
+  }
+
+  // The gradient of y with stride - 1 zeros behind every step, as y_layout(shape.length) lies.
+  void spread_gradient(const void* y_gradient, void* wide) const {
+    const std::size_t value = type == Type::f32 ? sizeof(float) : sizeof(BFloat16);
+    const std::size_t step = static_cast<std::size_t>(block_width()) * value;
+    const auto blocks = static_cast<std::size_t>(shape.out / block_width());
+    const auto steps = static_cast<std::size_t>(out_length()), length = static_cast<std::size_t>(shape.length);
+    const auto stride = static_cast<std::size_t>(shape.stride);
+    std::memset(wide, 0, blocks * length * step);
+    for (std::size_t block = 0; block < blocks; ++block)
+      for (std::size_t t = 0; t < steps; ++t)
+        std::memcpy(static_cast<char*>(wide) + (block * length + t * stride) * step,
+                    static_cast<const char*>(y_gradient) + (block * steps + t) * step, step);
   }
 
   void describe_weight_gradient() {
     const std::int64_t padding = shape.kernel / 2;
-    gradient_description =
-        dnnl::convolution_backward_weights::primitive_desc({dnnl::algorithm::convolution_direct,
-                                                            x_layout(),
-                                                            weight_layout(Type::f32, Tag::any),
-                                                            y_layout(),
-                                                            {shape.stride},
-                                                            {padding},
-                                                            {padding}},
-                                                           user_scratchpad(), onednn_engine(), describe_forward());
+    gradient_description = dnnl::convolution_backward_weights::primitive_desc({dnnl::algorithm::convolution_direct,
+                                                                               x_layout(),
+                                                                               weight_layout(Type::f32, Tag::any),
+                                                                               y_layout(),
+                                                                               {shape.stride},
+                                                                               {padding},
+                                                                               {padding}},
+                                                                              user_scratchpad(), onednn_engine(),
+                                                                              describe_forward(shape.stride));
   }
 };
 
 int BlockedConvolution::block_width() {
   return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core ? 16 : 8;
+}
+
+bool BlockedConvolution::has_backward_kernels() {
+  return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx2;
 }
 
 BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool bfloat16, ConvolutionMethod method)
@@ -178,6 +207,11 @@ void BlockedConvolution::backward_data(const void* y_gradient, void* x_gradient,
     k.winograd_data->backward_data(y_gradient, x_gradient,
                                    scratch.state_->buffer.at_least(k.winograd_data->scratch_bytes()));
     return;
+  }
+  if (k.spread) {
+    void* wide = scratch.state_->gradient.at_least(k.data_description.diff_dst_desc().get_size());
+    k.spread_gradient(y_gradient, wide);
+    y_gradient = wide;
   }
   const Layout& pad = k.data_description.scratchpad_desc();
   k.backward_data.execute(scratch.state_->stream,
@@ -253,6 +287,9 @@ struct BlockedConvolution::Kernels {};
 
 int BlockedConvolution::block_width() {
   return 0;
+}
+bool BlockedConvolution::has_backward_kernels() {
+  return false;
 }
 BlockedConvolution::BlockedConvolution(const ConvolutionShape& shape, bool, ConvolutionMethod)
     : shape_(shape), in_(shape.in) {

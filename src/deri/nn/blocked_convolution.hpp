@@ -47,6 +47,8 @@ class BlockedConvolution {
  public:
   // Channels that lie side by side on this machine: 16 with AVX-512, else 8; 0 when this build has no oneDNN.
   static int block_width();
+  // Whether this machine has kernels for the gradients: below AVX2 oneDNN's are plain loops.
+  static bool has_backward_kernels();
 
   // Activations are bfloat16 or float32; weights and their gradients come and go as float32.
   BlockedConvolution(const ConvolutionShape& shape, bool bfloat16,

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "deri/nn/blocked_convolution.hpp"
 #include "deri/nn/kernels.hpp"
 
 namespace deri {
@@ -131,7 +132,8 @@ Tensor ResNet1d::forward(const Tensor& ecg) {
   const bool constant_norms = !is_training() && torch::GradMode::is_enabled();  // a gradient we have no kernels for
   const bool reduced = conv1_->weight.scalar_type() != torch::kFloat32;         // converted as a whole, autocast aside
   const auto type = ecg.requires_grad() || constant_norms || reduced ? std::nullopt : fast_type(ecg);
-  if (type) return fused().forward(ecg, *type, is_training());
+  if (type && (!is_training() || BlockedConvolution::has_backward_kernels()))
+    return fused().forward(ecg, *type, is_training());
   // Channels last is the layout that convolutions compute in without reordering, but libtorch's batch statistics lose
   // digits in it (plain float32 sums over all time steps), and its backward pass gains nothing.
   const bool contiguous = is_training() || kernels() == Kernels::kPlain;
