@@ -1,7 +1,6 @@
 // Whether training with the fast kernels learns as with the plain ones: losses step by step, from the same weights and
 // the same batches, in several runs each, because dropout and the tokens that RME leaves out are drawn anew in each.
 
-#include <array>
 #include <cmath>
 #include <numeric>
 #include <string>
@@ -132,20 +131,20 @@ void measure_loss_curves(SpeedRun& run) {
   const ModelConfig config = curve_config();
   const CurveData data = curve_data(config);
   const std::vector<Tensor> batches = curve_batches(run.scale().curve_steps);
-  constexpr std::array<SpeedWay, 3> kWays{
-      {{"plain float32", Kernels::kPlain, Precision::kFloat32}, kOurs, kOursBfloat16}};
+  const std::vector<SpeedWay> ways =
+      usable_ways({{"plain float32", Kernels::kPlain, Precision::kFloat32}, kOurs, kOursBfloat16});
   SpeedFigure figure{.key = "loss-curves",
                      .title = fmt::format("Loss of {} steps of pre-training, mean of {} steps", run.scale().curve_steps,
                                           kSmoothedSteps),
                      .x_name = "step",
                      .y_name = "loss",
                      .logarithmic = false};
-  std::array<std::vector<SpeedLine>, kWays.size()> runs;
+  std::vector<std::vector<SpeedLine>> runs(ways.size());
   std::uint64_t noise = 1;
-  for (std::size_t way = 0; way < kWays.size(); ++way) {
+  for (std::size_t way = 0; way < ways.size(); ++way) {
     for (std::size_t i = 0; i < run.scale().curve_runs; ++i)
-      runs[way].push_back(smoothed(loss_curve(config, data, batches, kWays[way], noise++)));
-    figure.notes.push_back(fmt::format("{}: ends at {}; mean distance to {} {:.2f} %", kWays[way].name,
+      runs[way].push_back(smoothed(loss_curve(config, data, batches, ways[way], noise++)));
+    figure.notes.push_back(fmt::format("{}: ends at {}; mean distance to {} {:.2f} %", ways[way].name,
                                        ends_of(runs[way]), way == 0 ? "each other" : "plain float32's runs",
                                        100 * mean_distance(runs[way], runs[0])));
     figure.lines.insert(figure.lines.end(), runs[way].begin(), runs[way].end());

@@ -24,8 +24,14 @@ Tensor embed_plainly(EcgTextModel& model, const Tensor& ecg, const SpeedWay& way
   return model.ecg_embedding(ecg);
 }
 
+// Of ours, by its type.
+struct EmbeddingGoals {
+  std::vector<SpeedGoal> float32 = {}, bfloat16 = {};
+};
+
 // A row for each way, one in whole numbers, calibrated on these records, and one of the reference as it starts.
-std::vector<TimedRow> embedding_rows(const SpeedRun& run, EcgTextModel& model, const Tensor& ecg) {
+std::vector<TimedRow> embedding_rows(const SpeedRun& run, EcgTextModel& model, const Tensor& ecg,
+                                     const EmbeddingGoals& goals) {
   const auto records = static_cast<double>(ecg.size(0));
   std::vector<TimedRow> rows;
   Tensor expected;
@@ -41,11 +47,13 @@ std::vector<TimedRow> embedding_rows(const SpeedRun& run, EcgTextModel& model, c
     const auto session = std::make_shared<EcgSession>(model, precision, ecg);
     add_row(way, [session, ecg] { return session->view(ecg, EcgView::kZeroShot); });
   };
-  for (const SpeedWay& way : kSpeedWays)
+  for (const SpeedWay& way : usable_ways())
     if (way.plain())
       add_row(way, [&model, ecg, way] { return embed_plainly(model, ecg, way); });
-    else
+    else {
       add_session(way, inference_precision(way));
+      rows.back().row.goals = way.precision == Precision::kFloat32 ? goals.float32 : goals.bfloat16;
+    }
   if (ResNetSession::usable(InferencePrecision::kInt8)) {
     add_session(kOurs, InferencePrecision::kInt8);
     rows.back().row.name = "ours, encoder in int8";
@@ -56,17 +64,14 @@ std::vector<TimedRow> embedding_rows(const SpeedRun& run, EcgTextModel& model, c
 }
 
 void measure_embedding_batch(SpeedRun& run, EcgTextModel& model, const Tensor& ecg) {
-  std::vector<TimedRow> rows = embedding_rows(run, model, ecg);
-  if (ecg.size(0) > 1) {
-    rows[1].row.goals = ratio_goals(4.4);
-    rows[2].row.goals = ratio_goals(8);
-  }
+  const EmbeddingGoals goals =
+      ecg.size(0) > 1 ? EmbeddingGoals{.float32 = ratio_goals(4.4), .bfloat16 = ratio_goals(8)} : EmbeddingGoals();
   SpeedWorkload workload;
   workload.key = "embed";
   workload.title = fmt::format("embedding, batch {}", ecg.size(0));
   workload.unit = "records";
   workload.difference_of = "embeddings, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows), Repeated::kSteps);
+  run.measure(std::move(workload), embedding_rows(run, model, ecg, goals), Repeated::kSteps);
 }
 
 std::shared_ptr<EcgTextModel> embedding_model() {
@@ -100,7 +105,7 @@ void measure_resnet_forward(SpeedRun& run, Backbone& network, const Tensor& ecg)
   };
   const Tensor expected = computed(kReference, [&] { return forward(kReference); });
   std::vector<TimedRow> rows;
-  for (const SpeedWay& way : kSpeedWays) {
+  for (const SpeedWay& way : usable_ways()) {
     rows.push_back(timed_row(way, [forward, way] { forward(way); }));
     SpeedRow& row = rows.back().row;
     row.work = static_cast<double>(ecg.size(0));
@@ -125,7 +130,7 @@ void measure_resnet_training(SpeedRun& run, Backbone& network, const Tensor& ecg
   };
   const Tensor expected = gradients_of(kReference);
   std::vector<TimedRow> rows;
-  for (const SpeedWay& way : kSpeedWays) {
+  for (const SpeedWay& way : usable_ways()) {
     rows.push_back(timed_row(way, [&network, &ecg, &gradient, way] { train_pass(network, ecg, gradient, way); }));
     SpeedRow& row = rows.back().row;
     row.work = static_cast<double>(ecg.size(0));
@@ -153,16 +158,14 @@ void measure_embedding(SpeedRun& run) {
 void measure_single_record(SpeedRun& run) {
   const auto model = embedding_model();
   const Tensor ecg = input_tensor(synthetic_pairs(1), model->config().input);
-  std::vector<TimedRow> rows = embedding_rows(run, *model, ecg);
-  rows[1].row.goals = ratio_goals(5);
-  rows[2].row.goals = ratio_goals(8);
-  for (const std::size_t ours : {1, 2}) rows[ours].row.goals.push_back({SpeedQuantity::kTail, 2});
+  EmbeddingGoals goals{.float32 = ratio_goals(5), .bfloat16 = ratio_goals(8)};
+  for (auto* of_type : {&goals.float32, &goals.bfloat16}) of_type->push_back({SpeedQuantity::kTail, 2});
   SpeedWorkload workload;
   workload.key = "latency";
   workload.title = fmt::format("one record, one call; at least {} calls", run.scale().calls);
   workload.unit = "records";
   workload.difference_of = "embeddings, over the reference's greatest value";
-  run.measure(std::move(workload), std::move(rows), Repeated::kSteps, run.scale().calls);
+  run.measure(std::move(workload), embedding_rows(run, *model, ecg, goals), Repeated::kSteps, run.scale().calls);
 }
 
 Alternative lone_embedding(const SpeedWay& way, std::int64_t records) {

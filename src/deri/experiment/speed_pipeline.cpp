@@ -156,7 +156,7 @@ void measure_files(SpeedRun& run) {
   const auto few = std::span(files).first(std::min(kWarmUpFiles, files.size()));
   const Tensor expected = computed(kReference, [&] { return embed_wfdb(*model, files, kReference); });
   std::vector<TimedRow> rows;
-  for (const SpeedWay& way : {kReference, kOurs, kOursBfloat16}) {
+  for (const SpeedWay& way : usable_ways({kReference, kOurs, kOursBfloat16})) {
     rows.push_back(timed_row(
         way, [&, way] { embed_wfdb(*model, files, way); }, [&, way] { embed_wfdb(*model, few, way); }));
     rows.back().row.work = static_cast<double>(files.size());
@@ -182,7 +182,7 @@ void measure_zero_shot(SpeedRun& run) {
   ours.config.text.pad_to_max = false;
   std::vector<std::shared_ptr<Tensor>> scores;
   std::vector<TimedRow> rows;
-  for (const SpeedWay& way : {kReference, kOurs, kOursBfloat16}) {
+  for (const SpeedWay& way : usable_ways({kReference, kOurs, kOursBfloat16})) {
     const ModelBundle& bundle = way.plain() ? reference : ours;
     scores.push_back(std::make_shared<Tensor>());
     rows.push_back(timed_row(
@@ -220,7 +220,7 @@ void measure_probe(SpeedRun& run) {
   rows.back().row.work = static_cast<double>(published.records()) / kPublishedEpochs;
   rows.back().row.operations = encoder * static_cast<double>(published.encoded());
   rows.back().row.note = fmt::format("one of {} epochs was run", kPublishedEpochs);
-  for (const SpeedWay& way : {kOurs, kOursBfloat16}) {
+  for (const SpeedWay& way : usable_ways({kOurs, kOursBfloat16})) {
     rows.push_back(timed_row(
         way,
         [&, way] {

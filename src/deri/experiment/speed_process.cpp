@@ -136,7 +136,7 @@ void measure_training_memory(SpeedRun& run) {
   workload.title =
       fmt::format("peak memory of pre-training, batch {}, in a process of its own", run.scale().memory_batch);
   workload.unit = "records";
-  for (const SpeedWay& way : kSpeedWays) {
+  for (const SpeedWay& way : usable_ways()) {
     SpeedRow row;
     row.name = way.name;
     row.type = way.type();

@@ -68,6 +68,13 @@ SpeedScale quick_scale() {
           .growth_seconds = 0.1};
 }
 
+std::vector<SpeedWay> usable_ways(std::vector<SpeedWay> ways) {
+  const KernelsGuard fast(Kernels::kFast);
+  const bool bfloat16 = fast_kernels(torch::kBFloat16);
+  std::erase_if(ways, [&](const SpeedWay& way) { return way.precision == Precision::kBfloat16 && !bfloat16; });
+  return ways;
+}
+
 TimedRow timed_row(const SpeedWay& way, std::function<void()> run, std::function<void()> warm_up) {
   TimedRow timed;
   timed.row.name = way.name;

@@ -66,6 +66,10 @@ inline constexpr SpeedWay kOurs{"ours float32", Kernels::kFast, Precision::kFloa
 inline constexpr SpeedWay kOursBfloat16{"ours bfloat16", Kernels::kFast, Precision::kBfloat16};
 inline constexpr std::array<SpeedWay, 4> kSpeedWays{kReference, kOurs, kOursBfloat16, kReferenceBfloat16};
 
+// Of these ways, those that the machine has: in bfloat16 where the fast kernels compute in it. libtorch's own products
+// in bfloat16 are loops where there is no AVX-512.
+std::vector<SpeedWay> usable_ways(std::vector<SpeedWay> ways = {kSpeedWays.begin(), kSpeedWays.end()});
+
 // How an EcgSession computes in a way.
 inline InferencePrecision inference_precision(const SpeedWay& way) {
   return way.precision == Precision::kFloat32 ? InferencePrecision::kFloat32 : InferencePrecision::kBfloat16;

@@ -100,8 +100,8 @@ Tensor loss_values(EcgTextModel& model, const Tensor& ecg, const TextFeatures& t
   return torch::stack(values);
 }
 
-// Of each way's loss terms from those of plain kernels on padded reports; same weights and noise, no dropout, pads
-// masked in both.
+// Of each usable way's loss terms from those of plain kernels on padded reports; same weights and noise, no dropout,
+// pads masked in both.
 std::vector<double> loss_differences(EcgTextModel& tower, const StepData& data) {
   const std::int64_t records = std::min<std::int64_t>(kComparedRecords, data.reports.size());
   const auto model = speed_model(without_dropout(stored_text_config()));
@@ -115,7 +115,7 @@ std::vector<double> loss_differences(EcgTextModel& tower, const StepData& data) 
   const Tensor ecg = data.ecg.slice(0, 0, records);
   const Tensor expected = loss_values(*model, ecg, padded, kReference);
   std::vector<double> differences;
-  for (const SpeedWay& way : kSpeedWays) {
+  for (const SpeedWay& way : usable_ways()) {
     const Tensor values = loss_values(*model, ecg, way.plain() ? padded : first_of(data.stored, records), way);
     differences.push_back(((values - expected) / expected).abs().max().item<double>());
   }
@@ -159,8 +159,9 @@ void measure_training_step(SpeedRun& run, std::int64_t batch) {
     rows.back().row.operations = training_operations(config, data.reports.lengths());
     rows.back().row.goals = ratio_goals(way.precision == Precision::kFloat32 ? 35 : 60);
   };
-  for (std::size_t i = 0; i < kSpeedWays.size(); ++i) {
-    kSpeedWays[i].plain() ? add_reference(kSpeedWays[i]) : add_ours(kSpeedWays[i]);
+  const std::vector<SpeedWay> ways = usable_ways();
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    ways[i].plain() ? add_reference(ways[i]) : add_ours(ways[i]);
     rows.back().row.difference = differences[i];
   }
   rows.push_back(reference_as_started(run, LoneWork::What::kStep, few));
@@ -240,7 +241,7 @@ void measure_epoch(SpeedRun& run) {
   prepare_ptbxl(run.folder() / "epoch-archive", run.folder() / "epoch-store");
   const Store store(run.folder() / "epoch-store");
   std::vector<TimedRow> rows;
-  for (const SpeedWay& way : {kOurs, kOursBfloat16}) {
+  for (const SpeedWay& way : usable_ways({kOurs, kOursBfloat16})) {
     const std::filesystem::path folder = run.folder() / fmt::format("epoch-run-{}", rows.size());
     rows.push_back(timed_row(
         way,
