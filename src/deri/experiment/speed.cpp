@@ -81,7 +81,7 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   const std::vector<NamedWorkload> workloads = chosen_workloads(options.only);
   SpeedScale scale = options.quick ? quick_scale() : full_scale();
   if (options.seconds > 0) scale.seconds = options.seconds;
-  SpeedRun run(scale, options.quick, options.program);
+  SpeedRun run(scale, options.program);
   Progress progress("bench", "workloads", static_cast<std::int64_t>(workloads.size()));
   for (std::size_t i = 0; i < workloads.size(); ++i) {
     workloads[i].measure(run);

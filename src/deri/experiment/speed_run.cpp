@@ -113,8 +113,8 @@ std::vector<std::filesystem::path> write_speed_files(const std::filesystem::path
   return files;
 }
 
-SpeedRun::SpeedRun(SpeedScale scale, bool quick, std::filesystem::path program)
-    : scale_(std::move(scale)), quick_(quick), program_(std::move(program)) {}
+SpeedRun::SpeedRun(SpeedScale scale, std::filesystem::path program)
+    : scale_(std::move(scale)), program_(std::move(program)) {}
 
 const std::filesystem::path& SpeedRun::archive() {
   if (archive_.empty()) {

@@ -108,12 +108,10 @@ double greatest_difference(const torch::Tensor& a, const torch::Tensor& b);
 
 class SpeedRun {
  public:
-  // `program` is the deri that is started where a process of its own is needed; `quick` says that the scale is
-  // quick_scale().
-  SpeedRun(SpeedScale scale, bool quick, std::filesystem::path program);
+  // `program` is the deri that is started where a process of its own is needed.
+  SpeedRun(SpeedScale scale, std::filesystem::path program);
 
   const SpeedScale& scale() const { return scale_; }
-  bool quick() const { return quick_; }
   const std::filesystem::path& program() const { return program_; }
   // For files; goes with the run.
   const std::filesystem::path& folder() const { return folder_.path(); }
@@ -135,7 +133,6 @@ class SpeedRun {
 
  private:
   SpeedScale scale_;
-  bool quick_;
   std::filesystem::path program_;
   TemporaryDirectory folder_;
   std::filesystem::path archive_;
