@@ -49,5 +49,6 @@ endfunction()
 
 # Sources of a torch target that get by without libtorch: reading its precompiled header would only slow them down.
 function(deri_torch_free)
-  set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON
+                              COMPILE_FLAGS "-include ${PROJECT_SOURCE_DIR}/cmake/torch_free.hpp")
 endfunction()

@@ -10,7 +10,6 @@
 #include "deri/base/files.hpp"
 #include "deri/base/log.hpp"
 #include "deri/experiment/speed.hpp"
-#include "deri/experiment/speed_process.hpp"
 #include "deri/nn/computation_threads.hpp"
 
 namespace deri {
@@ -56,7 +55,7 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--threads", options->threads, "Of the computation; 0: one per core")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
-  // For the program itself: experiment/speed_process.hpp.
+  // For the program itself: measure_lone_work().
   command->add_option("--alone", options->alone)->group("");
   command->footer(example("deri bench --quick --only resnet,prepare --json bench.json"));
   command->callback([options] {
@@ -64,7 +63,7 @@ void add_bench_command(CLI::App& app) {
     if (!options->figures.empty()) make_directories(options->figures);
     set_computation_threads(options->threads);
     if (!options->alone.empty()) {
-      const Json measured = do_lone_work(lone_work_of(options->alone));
+      const Json measured = measure_lone_work(options->alone);
       options->json.empty() ? void(std::cout << measured << "\n") : save_json(options->json, measured);
       return;
     }

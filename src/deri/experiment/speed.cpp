@@ -10,6 +10,7 @@
 #include "deri/base/error.hpp"
 #include "deri/base/progress.hpp"
 #include "deri/base/strings.hpp"
+#include "deri/experiment/speed_process.hpp"
 #include "deri/experiment/speed_workloads.hpp"
 
 namespace deri {
@@ -93,6 +94,10 @@ SpeedReport measure_speed(const SpeedOptions& options) {
   report.workloads = run.workloads();
   report.figures = run.figures();
   return report;
+}
+
+Json measure_lone_work(const std::string& argument) {
+  return do_lone_work(lone_work_of(argument));
 }
 
 }  // namespace deri

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "deri/base/json.hpp"
 #include "deri/experiment/speed_report.hpp"
 
 namespace deri {
@@ -23,5 +24,9 @@ const std::vector<std::string>& speed_workload_names();
 // Measures with as many threads as libtorch uses. Throws Error for an unknown workload, and when the system's temporary
 // folder cannot take the data.
 SpeedReport measure_speed(const SpeedOptions& options);
+
+// What `--alone` asks of a process that measure_speed() started: experiment/speed_process.hpp. Throws Error for an
+// argument that is not such work.
+Json measure_lone_work(const std::string& argument);
 
 }  // namespace deri
