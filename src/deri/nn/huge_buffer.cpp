@@ -26,11 +26,13 @@ void HugeBuffer::reserve(std::size_t bytes) {
   std::free(data_);
   data_ = nullptr;
   size_ = 0;
-  const std::size_t whole = (bytes + kPage - 1) / kPage * kPage;
-  data_ = static_cast<std::byte*>(std::aligned_alloc(kPage, whole));
+  // Less than a large page would be filled with a whole one.
+  const std::size_t unit = bytes < kPage ? kAlignment : kPage;
+  const std::size_t whole = (bytes + unit - 1) / unit * unit;
+  data_ = static_cast<std::byte*>(std::aligned_alloc(unit, whole));
   if (data_ == nullptr) throw std::bad_alloc();
 #ifdef __linux__
-  madvise(data_, whole, MADV_HUGEPAGE);  // where the system refuses, small pages do
+  if (unit == kPage) madvise(data_, whole, MADV_HUGEPAGE);  // where the system refuses, small pages do
 #endif
   size_ = whole;
 }
