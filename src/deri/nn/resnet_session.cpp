@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include <omp.h>
 
@@ -42,8 +43,11 @@ InferenceWeights folded(const NormedConvolution& modules) {
   const auto& norm = *modules.norm;
   const auto exact = [](const Tensor& tensor) { return tensor.detach().to(torch::kCPU, torch::kFloat64); };
   const Tensor scale = exact(norm.weight) / (exact(norm.running_var) + norm.options.eps()).sqrt();
-  const Tensor weights = exact(modules.convolution->weight) * scale.view({-1, 1, 1});
-  return {float_values(weights), float_values(exact(norm.bias) - exact(norm.running_mean) * scale)};
+  std::vector<float> weights = float_values(modules.convolution->weight);
+  const auto* scales = scale.data_ptr<double>();
+  const std::size_t row = weights.size() / static_cast<std::size_t>(scale.numel());
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(weights[i] * scales[i / row]);
+  return {std::move(weights), float_values(exact(norm.bias) - exact(norm.running_mean) * scale)};
 }
 
 }  // namespace
