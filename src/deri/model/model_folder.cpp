@@ -37,11 +37,14 @@ std::shared_ptr<const WordPiece> load_vocabulary(const fs::path& folder, const T
 
 std::shared_ptr<EcgTextModel> load_weights(const fs::path& file, const ModelConfig& config, ModelParts parts) {
   auto tensors = load_tensors(file);
-  if (parts == ModelParts::kEcg)
-    std::erase_if(tensors, [](const auto& entry) { return entry.first.starts_with("lm_model."); });
   const SkipInitialisation every_weight_is_in_the_file;
   auto model = make_model(config, parts);
-  assign_tensors(*model, tensors, file.string());
+  if (parts == ModelParts::kAll) {
+    assign_tensors(*model, tensors, file.string());
+  } else {
+    std::erase_if(tensors, [](const auto& entry) { return entry.first.starts_with("lm_model."); });
+    share_tensors(*model, tensors, file.string());
+  }
   return model;
 }
 

@@ -38,8 +38,8 @@ ModelBundle new_model(ModelConfig config, std::shared_ptr<const WordPiece> token
 void save_model(const std::filesystem::path& folder, const ModelBundle& bundle);
 
 // Reads a folder; the model is in evaluation mode on the CPU. With kEcg neither the text tower nor the vocabulary is
-// read (a BERT-base is 440 MB), and there is no tokenizer. Throws Error if a file is missing or damaged, or the folder
-// is of another version.
+// read (a BERT-base is 440 MB), there is no tokenizer, and the weights stay in the mapped file: a model to compute
+// with, not to train. Throws Error if a file is missing or damaged, or the folder is of another version.
 ModelBundle load_model(const std::filesystem::path& folder, ModelParts parts = ModelParts::kAll);
 
 }  // namespace deri

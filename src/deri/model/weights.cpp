@@ -103,10 +103,11 @@ std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& p
   return path.extension() == ".safetensors" ? load_safetensors(path) : load_pickle(path);
 }
 
-void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
-                    const std::string& source, bool allow_extra) {
-  const torch::NoGradGuard no_grad;
-  const NamedTensors targets = module_tensors(module);
+namespace {
+
+// Throws Error unless every tensor of `targets` is there with its shape and, without `allow_extra`, nothing else.
+void check_tensors(const NamedTensors& targets, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& source, bool allow_extra) {
   for (const auto& [name, target] : targets) {
     const auto found = tensors.find(name);
     if (found == tensors.end())
@@ -115,12 +116,27 @@ void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch
       fail("{}: the tensor '{}' has shape {}, the model needs {}", source, name, c10::str(found->second.sizes()),
            c10::str(target.sizes()));
   }
-  if (!allow_extra && tensors.size() != targets.size()) {
-    std::map<std::string, torch::Tensor> extra = tensors;
-    for (const auto& entry : targets) extra.erase(entry.first);
-    fail("{}: the tensor '{}' is not part of this model", source, extra.begin()->first);
-  }
+  if (allow_extra || tensors.size() == targets.size()) return;
+  std::map<std::string, torch::Tensor> extra = tensors;
+  for (const auto& entry : targets) extra.erase(entry.first);
+  fail("{}: the tensor '{}' is not part of this model", source, extra.begin()->first);
+}
+
+}  // namespace
+
+void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
+                    const std::string& source, bool allow_extra) {
+  const torch::NoGradGuard no_grad;
+  const NamedTensors targets = module_tensors(module);
+  check_tensors(targets, tensors, source, allow_extra);
   for (const auto& [name, target] : targets) target.detach().copy_(tensors.at(name));
+}
+
+void share_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& source) {
+  const NamedTensors targets = module_tensors(module);
+  check_tensors(targets, tensors, source, /*allow_extra=*/false);
+  for (const auto& [name, target] : targets) target.set_data(tensors.at(name).to(target.scalar_type()));
 }
 
 }  // namespace deri

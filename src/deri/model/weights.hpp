@@ -35,4 +35,9 @@ std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& p
 void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
                     const std::string& source, bool allow_extra = false);
 
+// The same without copies, and without names that the module does not have: parameters and buffers are `tensors`
+// themselves, so that a file of load_tensors() stays mapped and the module cannot be trained.
+void share_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& source);
+
 }  // namespace deri
