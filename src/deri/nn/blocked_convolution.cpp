@@ -60,57 +60,50 @@ struct BlockedConvolution::Kernels {
   // In place of the above.
   std::optional<WinogradConvolution> winograd_data, winograd_weights;
 
-  std::int64_t out_length() const { return (shape.length - 1) / shape.stride + 1; }
   Layout x_layout() const { return {{1, in, shape.length}, type, rows}; }
-  Layout y_layout(std::int64_t length) const { return {{1, shape.out, length}, type, rows}; }
-  Layout y_layout() const { return y_layout(out_length()); }
   Layout weight_layout(Type weight_type, Tag tag) const { return {{shape.out, in, shape.kernel}, weight_type, tag}; }
 
-  dnnl::convolution_forward::primitive_desc describe_forward(std::int64_t stride) const {
+  // The convolution with some stride, in any of its three directions; `kind` is what a direction asks besides.
+  template <typename Description, typename... Kind>
+  Description described(Type weight_type, std::int64_t stride, Kind... kind) const {
     const std::int64_t padding = shape.kernel / 2;
-    return {{dnnl::prop_kind::forward_training,
-             dnnl::algorithm::convolution_direct,
-             x_layout(),
-             weight_layout(type, Tag::any),
-             y_layout((shape.length - 1) / stride + 1),
-             {stride},
-             {padding},
-             {padding}},
-            user_scratchpad(),
-            onednn_engine()};
+    return {kind...,
+            dnnl::algorithm::convolution_direct,
+            x_layout(),
+            weight_layout(weight_type, Tag::any),
+            {{1, shape.out, convolved_length(shape.length, stride)}, type, rows},
+            {stride},
+            {padding},
+            {padding}};
   }
 
-  dnnl::convolution_backward_data::primitive_desc describe_backward_data(std::int64_t stride) const {
-    const std::int64_t padding = shape.kernel / 2;
-    return {{dnnl::algorithm::convolution_direct,
-             x_layout(),
-             weight_layout(type, Tag::any),
-             y_layout((shape.length - 1) / stride + 1),
-             {stride},
-             {padding},
-             {padding}},
-            user_scratchpad(),
-            onednn_engine(),
-            describe_forward(stride)};
+  dnnl::convolution_forward::primitive_desc describe_forward(std::int64_t stride) const {
+    return {described<dnnl::convolution_forward::desc>(type, stride, dnnl::prop_kind::forward_training),
+            user_scratchpad(), onednn_engine()};
+  }
+
+  dnnl::convolution_backward_data::primitive_desc describe_backward_data(
+      std::int64_t stride, const dnnl::convolution_forward::primitive_desc& forward_with_it) const {
+    return {described<dnnl::convolution_backward_data::desc>(type, stride), user_scratchpad(), onednn_engine(),
+            forward_with_it};
   }
 
   void describe_data() {
     forward_description = describe_forward(shape.stride);
     forward = dnnl::convolution_forward(forward_description);
-    data_description = describe_backward_data(shape.stride);
+    data_description = describe_backward_data(shape.stride, forward_description);
     // Without AVX-512 oneDNN has a plain loop for strides, hundreds of times slower. Twice the operations are nothing
     // beside that.
     spread = shape.stride > 1 && std::strncmp(data_description.impl_info_str(), "ref", 3) == 0;
-    if (spread) data_description = describe_backward_data(1);
+    if (spread) data_description = describe_backward_data(1, describe_forward(1));
     backward_data = dnnl::convolution_backward_data(data_description);
   }
 
-  // The gradient of y with stride - 1 zeros behind every step, as y_layout(shape.length) lies.
+  // The gradient of y with stride - 1 zeros behind every step: [out / W][length][W].
   void spread_gradient(const void* y_gradient, void* wide) const {
-    const std::size_t value = type == Type::f32 ? sizeof(float) : sizeof(BFloat16);
-    const std::size_t step = static_cast<std::size_t>(block_width()) * value;
+    const std::size_t step = static_cast<std::size_t>(block_width()) * dnnl::memory::data_type_size(type);
     const auto blocks = static_cast<std::size_t>(shape.out / block_width());
-    const auto steps = static_cast<std::size_t>(out_length()), length = static_cast<std::size_t>(shape.length);
+    const auto steps = static_cast<std::size_t>(shape.out_length()), length = static_cast<std::size_t>(shape.length);
     const auto stride = static_cast<std::size_t>(shape.stride);
     std::memset(wide, 0, blocks * length * step);
     for (std::size_t block = 0; block < blocks; ++block)
@@ -120,16 +113,8 @@ struct BlockedConvolution::Kernels {
   }
 
   void describe_weight_gradient() {
-    const std::int64_t padding = shape.kernel / 2;
-    gradient_description = dnnl::convolution_backward_weights::primitive_desc({dnnl::algorithm::convolution_direct,
-                                                                               x_layout(),
-                                                                               weight_layout(Type::f32, Tag::any),
-                                                                               y_layout(),
-                                                                               {shape.stride},
-                                                                               {padding},
-                                                                               {padding}},
-                                                                              user_scratchpad(), onednn_engine(),
-                                                                              describe_forward(shape.stride));
+    gradient_description = {described<dnnl::convolution_backward_weights::desc>(Type::f32, shape.stride),
+                            user_scratchpad(), onednn_engine(), describe_forward(shape.stride)};
   }
 };
 

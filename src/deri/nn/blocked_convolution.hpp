@@ -23,11 +23,18 @@ class ConvolutionScratch {
   std::unique_ptr<State> state_;
 };
 
+// Time steps that a convolution leaves of `length`.
+inline std::int64_t convolved_length(std::int64_t length, std::int64_t stride) {
+  return (length - 1) / stride + 1;
+}
+
 struct ConvolutionShape {
   std::int64_t in, out;  // channels; `in` is rounded up to whole blocks, the channels that are added are zeros
   std::int64_t kernel;   // odd; padding is kernel / 2
   std::int64_t stride;
   std::int64_t length;  // time steps of the input
+
+  std::int64_t out_length() const { return convolved_length(length, stride); }
 };
 
 enum class ConvolutionMethod {
@@ -58,7 +65,7 @@ class BlockedConvolution {
 
   const ConvolutionShape& shape() const { return shape_; }
   std::int64_t in_channels() const { return in_; }  // rounded up
-  std::int64_t out_length() const { return (shape_.length - 1) / shape_.stride + 1; }
+  std::int64_t out_length() const { return shape_.out_length(); }
   // Values of one record.
   std::size_t in_values() const { return static_cast<std::size_t>(in_ * shape_.length); }
   std::size_t out_values() const { return static_cast<std::size_t>(shape_.out * out_length()); }

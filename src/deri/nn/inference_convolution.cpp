@@ -92,14 +92,13 @@ dnnl::convolution_forward::primitive_desc describe(const InferenceLayer& layer, 
   const Tag blocked = BlockedConvolution::block_width() == 16 ? Tag::nCw16c : Tag::nCw8c;
   const Tag rows = whole_numbers ? Tag::nwc : blocked;
   const std::int64_t padding = shape.kernel / 2, in = padded_in(layer);
-  const std::int64_t out_length = (shape.length - 1) / shape.stride + 1;
   const Type weights = whole_numbers ? Type::s8 : onednn_type(layer.from);
   return {{dnnl::prop_kind::forward_inference,
            dnnl::algorithm::convolution_direct,
            {{1, in, shape.length}, onednn_type(layer.from), rows},
            {{shape.out, in, shape.kernel}, weights, Tag::any},
            {{shape.out}, Type::f32, Tag::x},
-           {{1, shape.out, out_length}, onednn_type(layer.to), rows},
+           {{1, shape.out, shape.out_length()}, onednn_type(layer.to), rows},
            {shape.stride},
            {padding},
            {padding}},
@@ -222,8 +221,7 @@ std::size_t InferenceConvolution::in_bytes() const {
 
 std::size_t InferenceConvolution::out_bytes() const {
   const auto& shape = kernel_->layer.shape;
-  const std::int64_t out_length = (shape.length - 1) / shape.stride + 1;
-  return static_cast<std::size_t>(shape.out * out_length) * value_bytes(kernel_->layer.to);
+  return static_cast<std::size_t>(shape.out * shape.out_length()) * value_bytes(kernel_->layer.to);
 }
 
 std::size_t InferenceConvolution::scratch_bytes() const {

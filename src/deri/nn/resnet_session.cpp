@@ -170,7 +170,7 @@ std::unique_ptr<ResNetSession::Plan> ResNetSession::make_plan(std::int64_t lengt
       if (layer.sum) what.sum_scale = layers_[*layer.sum].scale;
     }
     plan->kernels.emplace_back(what, layer.weights);
-    const std::int64_t out_length = (in_length - 1) / layer.stride + 1;
+    const std::int64_t out_length = what.shape.out_length();
     plan->out_values.push_back(static_cast<std::size_t>(layer.out * out_length));
     return out_length;
   };
@@ -262,7 +262,7 @@ void ResNetSession::run(const Plan& plan, int slot, const float* ecg, float* out
 
 std::int64_t ResNetSession::out_length(std::int64_t length) const {
   for (const Block& block : blocks_)
-    for (const std::size_t index : block.chain) length = (length - 1) / layers_[index].stride + 1;
+    for (const std::size_t index : block.chain) length = convolved_length(length, layers_[index].stride);
   return length;
 }
 
