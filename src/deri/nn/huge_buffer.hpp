@@ -5,8 +5,8 @@
 
 namespace deri {
 
-// Aligned to cache lines, not filled, on large pages where the system has them: taking and giving back a gigabyte of
-// small pages in every step costs a tenth of it.
+// Aligned to cache lines, not filled, on large pages where it fills one and the system has them: taking and giving back
+// a gigabyte of small pages in every step costs a tenth of it.
 class HugeBuffer {
  public:
   HugeBuffer() = default;

@@ -131,9 +131,9 @@ torch::nn::ModuleList ResNet1d::make_stage(std::int64_t width, int blocks, std::
 Tensor ResNet1d::forward(const Tensor& ecg) {
   const bool constant_norms = !is_training() && torch::GradMode::is_enabled();  // a gradient we have no kernels for
   const bool reduced = conv1_->weight.scalar_type() != torch::kFloat32;         // converted as a whole, autocast aside
-  const auto type = ecg.requires_grad() || constant_norms || reduced ? std::nullopt : fast_type(ecg);
-  if (type && (!is_training() || BlockedConvolution::has_backward_kernels()))
-    return fused().forward(ecg, *type, is_training());
+  const bool plain_loops = is_training() && !BlockedConvolution::has_backward_kernels();  // slower than libtorch
+  const auto type = ecg.requires_grad() || constant_norms || reduced || plain_loops ? std::nullopt : fast_type(ecg);
+  if (type) return fused().forward(ecg, *type, is_training());
   // Channels last is the layout that convolutions compute in without reordering, but libtorch's batch statistics lose
   // digits in it (plain float32 sums over all time steps), and its backward pass gains nothing.
   const bool contiguous = is_training() || kernels() == Kernels::kPlain;
