@@ -65,6 +65,23 @@ std::map<std::string, torch::Tensor> load_pickle(const std::filesystem::path& pa
   return tensors;
 }
 
+// Throws Error unless every tensor of `targets` is there with its shape and, without `allow_extra`, nothing else.
+void check_tensors(const NamedTensors& targets, const std::map<std::string, torch::Tensor>& tensors,
+                   const std::string& source, bool allow_extra) {
+  for (const auto& [name, target] : targets) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      fail("{}: the tensor '{}' is missing: these weights are of another model", source, name);
+    if (found->second.sizes() != target.sizes())
+      fail("{}: the tensor '{}' has shape {}, the model needs {}", source, name, c10::str(found->second.sizes()),
+           c10::str(target.sizes()));
+  }
+  if (allow_extra || tensors.size() == targets.size()) return;
+  std::map<std::string, torch::Tensor> extra = tensors;
+  for (const auto& entry : targets) extra.erase(entry.first);
+  fail("{}: the tensor '{}' is not part of this model", source, extra.begin()->first);
+}
+
 }  // namespace
 
 NamedTensors module_tensors(const torch::nn::Module& module) {
@@ -102,27 +119,6 @@ void save_tensors(const std::filesystem::path& path, const NamedTensors& tensors
 std::map<std::string, torch::Tensor> load_tensors(const std::filesystem::path& path) {
   return path.extension() == ".safetensors" ? load_safetensors(path) : load_pickle(path);
 }
-
-namespace {
-
-// Throws Error unless every tensor of `targets` is there with its shape and, without `allow_extra`, nothing else.
-void check_tensors(const NamedTensors& targets, const std::map<std::string, torch::Tensor>& tensors,
-                   const std::string& source, bool allow_extra) {
-  for (const auto& [name, target] : targets) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end())
-      fail("{}: the tensor '{}' is missing: these weights are of another model", source, name);
-    if (found->second.sizes() != target.sizes())
-      fail("{}: the tensor '{}' has shape {}, the model needs {}", source, name, c10::str(found->second.sizes()),
-           c10::str(target.sizes()));
-  }
-  if (allow_extra || tensors.size() == targets.size()) return;
-  std::map<std::string, torch::Tensor> extra = tensors;
-  for (const auto& entry : targets) extra.erase(entry.first);
-  fail("{}: the tensor '{}' is not part of this model", source, extra.begin()->first);
-}
-
-}  // namespace
 
 void assign_tensors(torch::nn::Module& module, const std::map<std::string, torch::Tensor>& tensors,
                     const std::string& source, bool allow_extra) {
